@@ -1,0 +1,145 @@
+"""From a draft to an answer: citations numbered, checked, and written as ``[n]``.
+
+The format of a citation is decided here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+from bot.records import (
+    REFUSAL,
+    Answer,
+    Citation,
+    Claim,
+    Draft,
+    Sentence,
+    Span,
+    Support,
+    Trace,
+)
+from bot.verify import support
+from index import Article
+
+MARKER = re.compile(r"(?<!\\)\[(\d{1,3})\]")
+"""A marker in Markdown; an escaped ``\\[1]`` is the article's own text."""
+
+CLOSEST = "Closest in the article:"
+
+# Emphasis, code, links and HTML anywhere; headings, quotes and lists where a text begins.
+_SPECIAL = re.compile(r"[\\`*_\[\]<~]|&(?=#?\w+;)|^\s*(?:[-+>#]|\d+[.)])(?=\s|>|#)")
+
+
+def escape(text: str) -> str:
+    """Return plain text as one line of Markdown that shows it unchanged and runs nothing."""
+    line = " ".join(text.split("\n"))
+    return _SPECIAL.sub(lambda m: f"{m.group()[:-1]}\\{m.group()[-1]}", line)
+
+
+def unescape(text: str) -> str:
+    """Return what ``escape`` was given, line breaks apart."""
+    return re.sub(r"\\([\\`*_\[\]<>#|~!&\-+.)])", r"\1", text)
+
+
+def marker(number: int) -> str:
+    """Return the marker of a citation."""
+    return f"[{number}]"
+
+
+def cite(draft: Draft, article: Callable[[str], Article]) -> Answer:
+    """Number the citations of a draft, check each claim against them, and write the text.
+
+    Args:
+        draft: the draft.
+        article: looks an article up by its id.
+    """
+    numbers: dict[tuple[str, int, int], int] = {}
+    spans: dict[int, Span] = {}
+    carried: dict[int, list[Support]] = {}
+    sentences: list[Sentence] = []
+    pieces: list[str] = []
+    for claim in draft.claims:
+        cited = _number(claim.spans, numbers, spans)
+        checked = _check(claim, article)
+        for number in cited:
+            carried.setdefault(number, []).append(checked)
+        plain = claim.text if claim.quoted else strip_markdown(claim.text)
+        sentences.append(Sentence(plain, tuple(cited), checked))
+        pieces.append(_written(claim, cited, checked))
+    citations = tuple(
+        _citation(n, span, article, min(carried[n], key=lambda s: s.score))
+        for n, span in spans.items()
+    )
+    closest = tuple(
+        _citation(i, span, article, Support(0.0, "unsupported", ("offered as close, not as proof",)))
+        for i, span in enumerate(draft.closest, 1)
+    )
+    return Answer(
+        text=_refusal(closest) if draft.refused else "".join(pieces).strip() or draft.message,
+        short=None,
+        refused=draft.refused,
+        citations=citations,
+        sentences=tuple(sentences),
+        question=draft.ranking.question,
+        trace=Trace(draft.ranking.candidates, draft.dropped_markers, draft.written),
+        timings=dict(draft.timings),
+        score=draft.score,
+        closest=closest,
+        suggestions=draft.suggestions,
+        model=draft.model,
+        notice=draft.notice,
+        done=draft.done,
+    )
+
+
+def strip_markdown(text: str) -> str:
+    """Return written Markdown as plain text: emphasis, list marks and escapes off."""
+    text = re.sub(r"(?m)^\s*(?:[-*+•]|\d+[.)])\s+|^#+\s+", "", text)
+    return unescape(re.sub(r"(?<!\\)(\*\*|__|\*|`)", "", text)).strip()
+
+
+def _number(
+    wanted: Iterable[Span], numbers: dict[tuple[str, int, int], int], spans: dict[int, Span]
+) -> list[int]:
+    """Return the numbers of a claim's spans, new ones for those that are cited first here."""
+    cited: list[int] = []
+    for span in wanted:
+        key = (span.article_id, span.start, span.end)
+        number = numbers.setdefault(key, len(numbers) + 1)
+        spans.setdefault(number, span)
+        if number not in cited:
+            cited.append(number)
+    return cited
+
+
+def _check(claim: Claim, article: Callable[[str], Article]) -> Support:
+    if claim.quoted:
+        return Support(1.0, "supported")  # it is the article's own sentence
+    evidence = " ".join(article(s.article_id).text[s.start : s.end] for s in claim.spans)
+    return support(strip_markdown(claim.text), evidence)
+
+
+def _citation(
+    number: int, span: Span, article: Callable[[str], Article], carried: Support
+) -> Citation:
+    source = article(span.article_id)
+    quote = source.text[span.start : span.end]
+    return Citation(
+        number, source.id, source.title, span.start, span.end, quote, span.score, carried
+    )
+
+
+def _written(claim: Claim, cited: list[int], checked: Support) -> str:
+    text = escape(claim.text) if claim.quoted else claim.text
+    if claim.final and checked.verdict == "unsupported":
+        text = f"~~{text}~~"
+    marks = "".join(marker(n) for n in cited)
+    return f"{claim.before}{text}{' ' if marks else ''}{marks}"
+
+
+def _refusal(closest: tuple[Citation, ...]) -> str:
+    if not closest:
+        return REFUSAL
+    quotes = "\n\n".join(f"> {escape(c.quote)}" for c in closest)
+    return f"{REFUSAL}\n\n{CLOSEST}\n\n{quotes}"

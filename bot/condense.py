@@ -1,0 +1,230 @@
+"""From a turn of the conversation to what is searched for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from bot.cite import unescape
+from bot.records import Kind, Query, Turn
+from bot.spell import correct
+from bot.words import dates, names, words
+
+FORMS = 5
+"""Most wordings tried for a follow-up; each costs a pass of the reranker."""
+
+_POLITE = r"(?:(?:please|can you|could you|would you|will you|i want|i need|give me|show me|tell me|let me have|provide|write|make)\W+)*"
+_THING = r"(?:it|this|that|everything|(?:the|this|that) (?:whole |entire )?(?:article|text|story|piece|news|document|page|thing))"
+_OVERVIEW = re.compile(
+    rf"^\W*{_POLITE}(?:"
+    rf"what(?:['’]?s| is| was)? {_THING}(?: all)? (?:all )?about"
+    rf"|what(?:['’]?s| is) (?:the |its )?(?:gist|main point|main idea|main topic|topic|subject|message|takeaway|summary|overview)(?: of {_THING})?"
+    rf"|what does {_THING} (?:say|talk about|cover|discuss|deal with|tell us)"
+    rf"|what (?:are|were) (?:the |its )?(?:main|key|most important|major|central) (?:points|ideas|takeaways|topics|facts|messages|claims|arguments)(?: (?:of|in|from) {_THING})?"
+    rf"|(?:the |its )?(?:main|key|most important|major) (?:points|ideas|takeaways|topics|facts)(?: (?:of|in|from) {_THING})?"
+    rf"|(?:a |an |the )?(?:short |brief |quick |concise )?(?:summary|overview|synopsis|outline|recap|gist|abstract)(?: (?:of|for) {_THING})?"
+    rf"|(?:briefly )?(?:summari[sz]e|sum up|recap|outline)(?: {_THING})?(?: up)?(?: (?:briefly|shortly|quickly|for me))?"
+    rf"|tl\W?dr|in a nutshell|in short"
+    rf")(?: (?:in (?:a |one |two |three |a few |\d+ )?(?:words?|sentences?|bullet points|points|short|brief|lines?)|briefly|please|for me|then))*\W*$",
+    re.IGNORECASE,
+)
+_CHAT = re.compile(
+    r"^\W*(?:(?:hi|hello|hey|hiya|howdy|greetings|good (?:morning|afternoon|evening|day)|hi there|"
+    r"hello there|hey there|thanks?|thank you|thx|ty|cheers|thanks a lot|many thanks|much "
+    r"appreciated|ok|okay|great|nice|cool|perfect|awesome|excellent|got it|i see|bye|goodbye|see "
+    r"you|how are you|what['’]?s up|who are you|what are you|what can you do|what can i ask(?: you)?|"
+    r"how do(?:es)? (?:this|it|you) work|help)(?: (?:so much|very much|a lot|then|bot|there|again|"
+    r"for that|for your help|for the help|everyone|today|doing))*\W*)+$",
+    re.IGNORECASE,
+)
+_OPENER = re.compile(
+    r"^\W*(?:and|but|or|so|also|then|what about|how about|why not|how come|how so|what else|"
+    r"who else|where else|when else|which else|anything else|anyone else|any other|which other|"
+    r"what other|more|tell me more|go on|continue|elaborate|for example|such as|like what|"
+    r"really|are you sure|same for|not even|even)\b",
+    re.IGNORECASE,
+)
+_ELSE = re.compile(r"\b(?:else|other|others|another|more|besides|further|additional)\b", re.I)
+_PERSON = re.compile(r"\b(?:he|she|him|her|his|hers|himself|herself)\b", re.IGNORECASE)
+_THINGS = re.compile(
+    r"\b(?:it|its|itself|they|them|their|theirs|themselves|these|those)\b", re.IGNORECASE
+)
+_POINTING = re.compile(
+    r"\b(?:this|that)\b(?! (?:article|text|story|year|week|month|piece))|\b(?:there|then|the same|"
+    r"the others?|the former|the latter|the (?:first|second|two|idea|proposal|plan)(?=\W*$))\b",
+    re.IGNORECASE,
+)
+# "Did Trump meet him?", "Does Russia admit it?": an object is not the subject named before it.
+_OBJECT = re.compile(
+    r"(?:him|them|it|these|those)\W*(?:$|(?:so far|yet|now|too|again|from|to|with|in|on|at|for|about)\b)",
+    re.IGNORECASE,
+)
+# "Is it true that", "is there any", "says that he": words that point at nothing before the turn.
+_IDLE = re.compile(
+    r"\b(?:is|was|does|did|will|would|has|had|are|were|be)\s+(?:it|there)\s+(?:true|a|an|any|the|"
+    r"possible|likely|clear|known|said|be|that|been|going|some|no|not|really|also|since|to)\b|"
+    r"\b(?:that|so) (?:the|a|an|he|she|it|they|his|her|its|their|(?-i:[A-Z]\w*))\b|"
+    r"\bthis (?-i:[A-Z]\w*)|\b(?:say|says|said|claims?|claimed|think|thinks|believes?|states?|"
+    r"stated|insists?|demands?|mentions?|suggests?|suggested|argues?|warn(?:s|ed)?|den(?:y|ies|ied)|conced(?:e|es|ed)|admit(?:s|ted)?|agreed?|"
+    r"knows?|knew|shows?|showed|reports?|reported|true|fact|anything|something|"
+    r"everything|things?|countries|leaders|people|those|one) that\b|\bthere (?:is|are|was|were)\b|"
+    r"\b(?:is|are|was|were) there\b",
+    re.IGNORECASE,
+)
+_BARE = re.compile(
+    r"^\W*(?:and |but |so |then |since |until )?(?P<word>who|what|when|where|why|how|how many|how much|how long|"
+    r"since when|which one|what for)(?: (?:is|was|were|are|did|does|will|would) (?:that|it|this|they)"
+    r"(?: (?:happen|be|happening|exactly))?| exactly| not| so)?\W*$",
+    re.IGNORECASE,
+)
+_ASKS = re.compile(
+    r"\W*(?:who|whom|what|when|where|why|which|how(?: (?:many|much|long|often|soon|far))?)\b", re.I
+)
+_AUXILIARY = re.compile(
+    r"(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|might|must)\b", re.I
+)
+_NAMEABLE = re.compile(r"he|she|him|her|his|hers|himself|herself|they|them|their|theirs", re.I)
+_CONJUNCTION = re.compile(r"\W*(?:and|but|so|or|then|also)\b\W*", re.IGNORECASE)
+_SECOND_CLAUSE = re.compile(r"\w+ \w+,? (?:and|but|or) ")
+_PREPOSITION = re.compile(
+    r"^\W*(?:in|on|at|by|with|from|for|to|of|about|under|after|before|since|until)\b", re.I
+)
+_VERB = re.compile(
+    r"\b(?:is|are|was|were|be|been|am|do|does|did|has|have|had|can|could|will|would|should|may|might|"
+    r"must|say|says|said|want|wants|happen|happens|happened)\b|\w+(?:ed|ing)\b",
+    re.IGNORECASE,
+)
+CARRIED = 200
+"""Characters of an earlier question that are carried over to a follow-up."""
+
+
+def kind(question: str) -> Kind:
+    """Tell what a question asks for: a look-up, an overview, small talk, or nothing."""
+    if not any(ch.isalnum() for ch in question):
+        return "empty"
+    if _CHAT.match(question):
+        return "chat"
+    if _OVERVIEW.match(question):
+        return "overview"
+    return "lookup"
+
+
+def stands_alone(question: str) -> bool:
+    """Whether a question can be understood without the turns before it.
+
+    It cannot where it opens with "and", "what about" and their like, is a bare question word or
+    phrase, or holds a pronoun whose antecedent is not in the question itself.
+    """
+    if _OPENER.match(question) or _BARE.match(question):
+        return False
+    if _PREPOSITION.match(question) and len(words(question)) <= 4:
+        return False
+    if len(words(question)) <= 3 and not _VERB.search(question) and not question.istitle():
+        return False
+    return not _dangling(question)
+
+
+def _dangling(question: str) -> list[re.Match[str]]:
+    """Return the words of a question that point to something said before it."""
+    idle = [m.span() for m in _IDLE.finditer(question)]
+    found = []
+    for pattern in (_PERSON, _THINGS, _POINTING):
+        for match in pattern.finditer(question):
+            if any(a <= match.start() < b for a, b in idle):
+                continue
+            if _SECOND_CLAUSE.search(question[: match.start()]):
+                continue  # "Who wants peacekeepers, and what does Russia think of them?"
+            named = names(question[: match.start()])
+            if pattern is not _POINTING and named and not _OBJECT.match(question, match.start()):
+                continue  # "When Putin spoke, did he …" names him itself
+            found.append(match)
+    return sorted(found, key=lambda m: m.start())
+
+
+def condense(
+    turn: Turn, texts: Sequence[str] = (), rewrite: Callable[[Turn], str] | None = None
+) -> Query:
+    """Decide what to search for.
+
+    Args:
+        turn: the turn.
+        texts: the articles searched, by whose words misspellings are set right.
+        rewrite: makes a follow-up stand alone with a chat model; without it, or where it returns
+            nothing, the earlier turns' subject is added by rule and the reranker judges.
+    """
+    what = kind(turn.question)
+    if what != "lookup":
+        return Query(turn, what, (turn.question,))
+    asked = [m.content for m in turn.history if m.role == "user"]
+    forms, joined = [turn.question], ""
+    if asked and rewrite and (rewritten := rewrite(turn)):
+        forms = [rewritten]
+    elif asked and not stands_alone(turn.question):
+        forms, joined = _forms(turn, asked)
+    corrected = [correct(form, texts) for form in forms]
+    return Query(
+        turn,
+        what,
+        tuple(dict.fromkeys([*forms, *corrected])),
+        joined=joined,
+        given=" ".join(unescape(m.content) for m in turn.history if m.role == "assistant"),
+        exclude=bool(_ELSE.search(turn.question)),
+    )
+
+
+def _forms(turn: Turn, asked: list[str]) -> tuple[list[str], str]:
+    """Return the wordings to try for a follow-up, and which of them merely joins two questions."""
+    question = turn.question
+    anchor = next((a for a in reversed(asked) if kind(a) == "lookup" and stands_alone(a)), asked[-1])
+    anchor = anchor[:CARRIED].strip()
+    earlier = [anchor] if anchor == asked[-1].strip() else [anchor, asked[-1][:CARRIED].strip()]
+    forms: list[str] = []
+    rest = _OPENER.sub("", question).strip(" ,?!.…")
+    if reworded := _reworded(anchor, question):
+        forms.append(reworded)
+    elif not _VERB.search(rest) and not _ELSE.search(question):
+        forms += _swapped(anchor, rest)
+    # "It" and "that" mostly stand for a whole matter, which only the earlier question can name.
+    dangling = [m for m in _dangling(question) if _NAMEABLE.fullmatch(m.group())]
+    if dangling:
+        first = dangling[0]
+        begin = lead.end() if (lead := _CONJUNCTION.match(question)) else 0
+        subjects = [n for n in _subjects(turn, earlier) if n not in question]
+        for name in subjects[: FORMS - 2]:
+            possessive = first.group().lower() in {"his", "her", "their", "hers", "theirs"}
+            put = name + "’s" if possessive else name
+            form = question[begin : first.start()] + put + question[first.end() :]
+            forms.append(form[:1].upper() + form[1:])
+    joined = " ".join([*earlier, question])
+    forms.append(joined)
+    if not _dangling(question) and not _OPENER.match(question) and not _BARE.match(question):
+        forms.append(question)  # a bare phrase may be a search of its own
+    return list(dict.fromkeys(forms))[:FORMS], joined
+
+
+def _reworded(anchor: str, question: str) -> str | None:
+    """Return the earlier question asked with a bare question word: "When?" after "Where is it?"."""
+    bare = _BARE.match(question)
+    if not bare:
+        return None
+    word = bare["word"].capitalize()
+    if asked := _ASKS.match(anchor):
+        return f"{word} {anchor[asked.end() :].lstrip()}"
+    if _AUXILIARY.match(anchor):
+        return f"{word} {anchor[0].lower()}{anchor[1:]}"
+    return None
+
+
+def _swapped(anchor: str, phrase: str) -> list[str]:
+    """Return the earlier question about something else: "And in Riyadh?" after "… in Oslo?"."""
+    new = names(phrase)
+    if len(new) != 1:
+        return []
+    return [anchor.replace(old, new[0]) for old in names(anchor) if old != new[0]]
+
+
+def _subjects(turn: Turn, earlier: list[str]) -> list[str]:
+    """Return the names that a pronoun may stand for: the last question's first, then the answer's."""
+    answers = [m.content for m in turn.history if m.role == "assistant"]
+    found = [n for text in [*reversed(earlier), *answers[-1:]] for n in names(text)]
+    return [n for n in dict.fromkeys(found) if not dates(n)]

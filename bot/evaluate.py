@@ -1,0 +1,501 @@
+"""How good a bot is on a question set: questions in, a report of measures and rows out.
+
+>>> report = bot.evaluate("questions.jsonl")
+>>> report.metrics["answer"], report.below({"answer": 0.9})
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from bot.cite import MARKER, strip_markdown
+from bot.metrics import (
+    Place,
+    auroc,
+    bootstrap_interval,
+    citation_precision_recall,
+    contains_answer,
+    exact_match,
+    hit_at,
+    match_citations,
+    mean,
+    overlap,
+    percentile,
+    reciprocal_rank,
+    refusal_precision_recall,
+    token_f1,
+)
+from bot.questions import Question, load_questions, locate_all
+from bot.records import Answer
+from index import Article, SettingsError, UnknownArticle
+
+__all__ = [
+    "LOWER_IS_BETTER",
+    "METRICS",
+    "Question",
+    "Report",
+    "Row",
+    "ThresholdPoint",
+    "curve_table",
+    "evaluate",
+    "judge",
+    "load_questions",
+    "threshold_curve",
+]
+
+METRICS: dict[str, str] = {
+    "questions": "Questions asked",
+    "hit@1": "Share of questions whose best passage holds evidence",
+    "hit@3": "Share of questions with evidence in the best 3 passages",
+    "hit@5": "Share of questions with evidence in the best 5 passages",
+    "mrr": "Mean of 1 / the rank of the first passage with evidence",
+    "dense_hit@1": "hit@1 before reranking",
+    "dense_hit@3": "hit@3 before reranking",
+    "dense_hit@5": "hit@5 before reranking",
+    "dense_mrr": "mrr before reranking",
+    "answer": "Share of answerable questions whose answer holds an accepted string",
+    "short_f1": "Word overlap (F1) of the short answer with an accepted one, where there is one",
+    "short_em": "Share of short answers that equal an accepted one",
+    "citation_precision": "Share of an answer's citations that point at evidence, mean of answers",
+    "citation_recall": "Share of the evidence that an answer cites, mean of answers",
+    "citation_precision_micro": "Share of all citations that point at evidence",
+    "citation_recall_micro": "Share of all evidence that is cited",
+    "refusal_precision": "Share of refusals that were due",
+    "refusal_recall": "Share of unanswerable questions that were refused",
+    "false_refusals": "Share of answerable questions that were refused (lower is better)",
+    "auroc": "Chance that an answerable question scores above an unanswerable one",
+    "seconds_p50": "Seconds for a question, median (lower is better)",
+    "seconds_p95": "Seconds for a question, 95th percentile (lower is better)",
+}
+"""Every metric of a report in the order of its table, with what it says in one line."""
+
+LOWER_IS_BETTER = frozenset({"false_refusals", "seconds_p50", "seconds_p95"})
+"""Metrics for which ``Report.below`` takes the value given as the most that is allowed."""
+
+OVERVIEW_CITATIONS = 3
+"""Fewest citations of a right answer to a question without accepted strings."""
+
+OVERVIEW_PRECISION = 0.5
+"""Least share of these that points at evidence: a summary may choose other sentences."""
+
+_MARKER = re.compile(rf"[^\S\n]*{MARKER.pattern}")
+
+Outcome = Literal["right", "wrong", "refused"]
+
+
+# -- rows: a question and how it was answered --
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How one question was answered.
+
+    Attributes:
+        id: the question's id.
+        kind: its kind.
+        question: as asked.
+        searched: the standalone question that was searched.
+        text: the answer as plain text, without markers.
+        short: the exact answer span, or None.
+        answers: the accepted strings.
+        evidence: the stretches of the article that answer it.
+        answerable: whether the article answers it.
+        verdict: ``"refused"``; else ``"right"`` or ``"wrong"`` (an unanswerable question that
+            was answered is wrong).
+        quotes: what the answer cites.
+        score: the answerability score.
+        seconds: from question to answer.
+        dense: for each passage in the order of dense retrieval, whether it holds evidence; None
+            where retrieval is not measured (no evidence, an overview, nothing retrieved).
+        reranked: the same in the order after reranking.
+        right_citations: for each citation, whether it points at evidence.
+        covered: for each piece of evidence, whether it is cited.
+        extra: whatever else the question set tells of the question.
+    """
+
+    id: str
+    kind: str
+    question: str
+    searched: str
+    text: str
+    short: str | None
+    answers: tuple[str, ...]
+    evidence: tuple[str, ...]
+    answerable: bool
+    verdict: Outcome
+    quotes: tuple[str, ...]
+    score: float
+    seconds: float
+    dense: tuple[bool, ...] | None
+    reranked: tuple[bool, ...] | None
+    right_citations: tuple[bool, ...]
+    covered: tuple[bool, ...]
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def refused(self) -> bool:
+        """Whether the bot said that the article does not answer it."""
+        return self.verdict == "refused"
+
+
+def judge(
+    question: Question,
+    answer: Answer,
+    gold: Sequence[Sequence[Place]],
+    articles: Sequence[Article],
+    seconds: float,
+) -> Row:
+    """Compare an answer with what the question set expects.
+
+    Args:
+        question: what was asked.
+        answer: what the bot answered.
+        gold: for each piece of evidence every place where it stands.
+        articles: the articles asked about.
+        seconds: how long it took.
+    """
+    text = strip_markdown(_MARKER.sub("", answer.text))
+    quotes = tuple(c.quote for c in answer.citations)
+    cited = [(c.article_id, c.start, c.end) for c in answer.citations]
+    right, covered = match_citations(cited, gold)
+    dense, reranked = _gold_ranks(question, answer, gold)
+    verdict: Outcome = "wrong"
+    if answer.refused:
+        verdict = "refused"
+    elif question.answerable:
+        if question.answers:
+            right_answer = any(contains_answer(t, question.answers) for t in (text, *quotes))
+        else:
+            right_answer = _covers(answer, cited, gold, articles)
+        verdict = "right" if right_answer else "wrong"
+    return Row(
+        id=question.id,
+        kind=question.kind,
+        question=question.question,
+        searched=answer.question,
+        text=text,
+        short=answer.short,
+        answers=question.answers,
+        evidence=question.evidence,
+        answerable=question.answerable,
+        verdict=verdict,
+        quotes=quotes,
+        score=answer.score,
+        seconds=seconds,
+        dense=dense,
+        reranked=reranked,
+        right_citations=tuple(right),
+        covered=tuple(covered),
+        extra=question.extra,
+    )
+
+
+def _covers(
+    answer: Answer,
+    cited: Sequence[Place],
+    gold: Sequence[Sequence[Place]],
+    articles: Sequence[Article],
+) -> bool:
+    """Whether an overview cites enough sentences, all of an article, most of them expected."""
+    texts = {a.id: a.text for a in articles}
+    exact = all(
+        c.quote and texts.get(c.article_id, "")[c.start : c.end] == c.quote
+        for c in answer.citations
+    )
+    precision, _ = citation_precision_recall(cited, gold)
+    return len(cited) >= OVERVIEW_CITATIONS and exact and precision >= OVERVIEW_PRECISION
+
+
+def _gold_ranks(
+    question: Question, answer: Answer, gold: Sequence[Sequence[Place]]
+) -> tuple[tuple[bool, ...] | None, tuple[bool, ...] | None]:
+    """Return which passages hold evidence, in dense and in reranked order."""
+    if not gold or question.kind == "overview" or not len(answer.trace):
+        return None, None
+    places = [place for evidence in gold for place in evidence]
+    marked = []
+    for candidate in answer.trace:
+        passage = candidate.passage
+        stretch = (passage.article_id, passage.start, passage.end)
+        right = any(overlap(stretch, place) for place in places)
+        marked.append((candidate.scores.get("dense", float("-inf")), right))
+    by_dense = sorted(marked, key=lambda pair: -pair[0])
+    return tuple(right for _, right in by_dense), tuple(right for _, right in marked)
+
+
+# -- the report --
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an evaluation found; made of rows by ``Report.of``.
+
+    Attributes:
+        rows: a row for each question.
+        metrics: value by the names of ``METRICS``; None where there is nothing to measure.
+        counts: how many questions (for micro averages: citations or pieces of evidence) a metric
+            is taken over.
+        intervals: 95 % bootstrap intervals of the metrics that are means over questions.
+    """
+
+    rows: tuple[Row, ...]
+    metrics: dict[str, float | None]
+    counts: dict[str, int]
+    intervals: dict[str, tuple[float, float]]
+
+    @classmethod
+    def of(cls, rows: Iterable[Row]) -> Report:
+        """Return the report of these rows."""
+        kept = tuple(rows)
+        samples = _samples(kept)
+        metrics: dict[str, float | None] = {name: mean(s) for name, s in samples.items()}
+        refused, answerable = [r.refused for r in kept], [r.answerable for r in kept]
+        precision, recall = refusal_precision_recall(refused, answerable)
+        scores, seconds = [r.score for r in kept], [r.seconds for r in kept]
+        metrics |= {
+            "questions": float(len(kept)),
+            "refusal_precision": precision,
+            "refusal_recall": recall,
+            "auroc": auroc(scores, answerable),
+            "seconds_p50": percentile(seconds, 50),
+            "seconds_p95": percentile(seconds, 95),
+        }
+        intervals = {
+            name: interval
+            for name, sample in samples.items()
+            if not name.endswith("_micro") and (interval := bootstrap_interval(sample)) is not None
+        }
+        return cls(
+            kept,
+            {name: metrics[name] for name in METRICS},
+            {name: len(samples.get(name, kept)) for name in METRICS},
+            intervals,
+        )
+
+    def by(self, name: str) -> dict[str, Report]:
+        """Return a report for each value of a field of the questions (``"kind"``, ``"split"``).
+
+        Questions without the field come under ``"-"``.
+        """
+        groups: dict[str, list[Row]] = {}
+        for row in self.rows:
+            value = row.kind if name == "kind" else str(row.extra.get(name, "-"))
+            groups.setdefault(value, []).append(row)
+        return {value: Report.of(rows) for value, rows in groups.items()}
+
+    def below(self, minimums: Mapping[str, float]) -> list[str]:
+        """Return a line for each metric that misses what is wanted; empty where none does.
+
+        Args:
+            minimums: least value by name of the metric; the most for ``LOWER_IS_BETTER``.
+
+        Raises:
+            SettingsError: there is no metric of that name.
+        """
+        lines = []
+        for name, wanted in minimums.items():
+            if name not in METRICS:
+                raise SettingsError(
+                    f"There is no metric {name!r}; the metrics are {', '.join(METRICS)}."
+                )
+            value = self.metrics[name]
+            lower = name in LOWER_IS_BETTER
+            limit = f"{'at most' if lower else 'at least'} {wanted:g} is wanted"
+            if value is None:
+                lines.append(f"{name} has no value on these questions; {limit}.")
+            elif not (value <= wanted if lower else value >= wanted):
+                lines.append(f"{name} is {value:.4f}; {limit}.")
+        return lines
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain values for JSON."""
+        return {
+            "metrics": dict(self.metrics),
+            "counts": dict(self.counts),
+            "intervals": {name: list(pair) for name, pair in self.intervals.items()},
+            "by_kind": {kind: dict(part.metrics) for kind, part in self.by("kind").items()},
+            "rows": [asdict(row) for row in self.rows],
+        }
+
+
+def _samples(rows: Sequence[Row]) -> dict[str, Sequence[float]]:
+    """Return the values that each metric is the mean of."""
+    answerable = [r for r in rows if r.answerable]
+    with_short = [r for r in answerable if r.answers and r.short is not None]
+    cited = [r for r in answerable if not r.refused and r.covered]
+    samples: dict[str, Sequence[float]] = {}
+    for prefix, ranks in (
+        ("", [r.reranked for r in rows if r.reranked is not None]),
+        ("dense_", [r.dense for r in rows if r.dense is not None]),
+    ):
+        for k in (1, 3, 5):
+            samples[f"{prefix}hit@{k}"] = [hit_at(gold, k) for gold in ranks]
+        samples[f"{prefix}mrr"] = [reciprocal_rank(gold) for gold in ranks]
+    return samples | {
+        "answer": [r.verdict == "right" for r in answerable],
+        "short_f1": [token_f1(r.short or "", r.answers) for r in with_short],
+        "short_em": [exact_match(r.short or "", r.answers) for r in with_short],
+        "citation_precision": [mean(r.right_citations) or 0.0 for r in cited],
+        "citation_recall": [mean(r.covered) or 0.0 for r in cited],
+        "citation_precision_micro": [right for r in cited for right in r.right_citations],
+        "citation_recall_micro": [found for r in cited for found in r.covered],
+        "refusal_precision": [not r.answerable for r in rows if r.refused],
+        "refusal_recall": [r.refused for r in rows if not r.answerable],
+        "false_refusals": [r.refused for r in answerable],
+    }
+
+
+# -- running --
+
+
+class Answers(Protocol):
+    """What is evaluated: a ``Bot``, or anything that answers like one."""
+
+    def ask(
+        self, question: str, history: Sequence[Any] = (), *, articles: Sequence[str] | None = None
+    ) -> Answer:
+        """Answer a question."""
+
+    def articles(self) -> list[Article]:
+        """Return the articles that can be asked about."""
+
+
+def evaluate(
+    bot: Answers,
+    questions: str | Path | Iterable[Question],
+    *,
+    article_ids: Sequence[str] | None = None,
+    progress: bool = False,
+) -> Report:
+    """Ask a bot every question of a set and measure its answers.
+
+    Args:
+        bot: what to measure; its models are loaded before the first question is timed.
+        questions: the path of a question set (see ``load_questions``), or questions.
+        article_ids: ids of the articles to ask about; all by default.
+        progress: whether to draw a bar on standard error.
+
+    Raises:
+        QuestionSetError: the set cannot be read, or evidence stands nowhere in the articles.
+        UnknownArticle: there is no article with one of the ids.
+    """
+    asked = load_questions(questions) if isinstance(questions, str | Path) else list(questions)
+    articles = _chosen(bot.articles(), article_ids)
+    gold = [locate_all(question, articles) for question in asked]
+    load = getattr(bot, "load", None)
+    if callable(load):
+        load()
+    rows = []
+    with _bar(len(asked), shown=progress) as advance:
+        for question, places in zip(asked, gold, strict=True):
+            history = [{"role": m.role, "content": m.content} for m in question.history]
+            began = time.perf_counter()
+            answer = bot.ask(question.question, history, articles=article_ids)
+            seconds = time.perf_counter() - began
+            rows.append(judge(question, answer, places, articles, seconds))
+            advance()
+    return Report.of(rows)
+
+
+def _chosen(articles: list[Article], ids: Sequence[str] | None) -> list[Article]:
+    if ids is None:
+        return articles
+    known = {a.id: a for a in articles}
+    for article_id in ids:
+        if article_id not in known:
+            raise UnknownArticle(
+                f"There is no article with the id {article_id!r}; there are: "
+                f"{', '.join(known) or 'none'}. Add the article, or use one of these."
+            )
+    return [known[article_id] for article_id in ids]
+
+
+@contextlib.contextmanager
+def _bar(total: int, *, shown: bool) -> Iterator[Callable[[], None]]:
+    """Draw a progress bar on standard error and yield what moves it by one."""
+    if not shown:
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = ("Asking", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda: bar.advance(task)
+
+
+# -- thresholds --
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdPoint:
+    """What a threshold on the answerability score would do.
+
+    Attributes:
+        threshold: questions that score below it are refused.
+        refusal_recall: share of the unanswerable questions that are refused.
+        false_refusals: share of the answerable questions that are refused.
+        coverage: share of all questions that are answered.
+        risk: share of the answered ones that are answered wrongly; None where none is answered,
+            or where one is that the bot refused in the run (its answer is not known).
+    """
+
+    threshold: float
+    refusal_recall: float | None
+    false_refusals: float | None
+    coverage: float | None
+    risk: float | None
+
+
+def threshold_curve(
+    report: Report, thresholds: Sequence[float] | None = None
+) -> list[ThresholdPoint]:
+    """Return what each threshold would do, from the scores of one run.
+
+    Risk and coverage are those of selective prediction (El-Yaniv and Wiener 2010, "On the
+    foundations of noise-free selective classification"). Run the bot with the threshold 0, so
+    that every question has an answer to judge.
+
+    Args:
+        report: a run.
+        thresholds: what to try; by default 0, 0.05, … 1.
+    """
+    points = []
+    for threshold in [i / 20 for i in range(21)] if thresholds is None else thresholds:
+        answered = [r for r in report.rows if r.score >= threshold]
+        # An unanswerable question is answered wrongly whatever the answer would have been.
+        known = all(not r.refused or not r.answerable for r in answered)
+        wrong = [not r.answerable or r.verdict != "right" for r in answered]
+        points.append(
+            ThresholdPoint(
+                threshold,
+                mean([r.score < threshold for r in report.rows if not r.answerable]),
+                mean([r.score < threshold for r in report.rows if r.answerable]),
+                mean([r.score >= threshold for r in report.rows]),
+                mean(wrong) if known else None,
+            )
+        )
+    return points
+
+
+def curve_table(points: Sequence[ThresholdPoint]) -> str:
+    """Return thresholds and what they would do as a Markdown table."""
+
+    def shown(value: float | None) -> str:
+        return "–" if value is None else f"{value:.3f}"
+
+    lines = [
+        "| threshold | unanswerable refused | answerable refused | coverage | risk |",
+        "|---:|---:|---:|---:|---:|",
+    ]
+    for p in points:
+        values = (p.refusal_recall, p.false_refusals, p.coverage, p.risk)
+        lines.append(f"| {p.threshold:.2f} | {' | '.join(map(shown, values))} |")
+    return "\n".join(lines)

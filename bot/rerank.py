@@ -1,0 +1,195 @@
+"""The reranking models: how relevant a passage is to a question."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.cross_encoders import BaseCrossEncoder
+
+from index.embed import BUNDLED, quiet_models
+from index.errors import WeightsError
+from index.weights import RERANKER, SECOND, Weights
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from tokenizers import Encoding
+
+log = logging.getLogger(__name__)
+
+MAX_TOKENS = 512
+"""What the models read of a text (the cross-encoder: of question and passage together)."""
+
+SECOND_WEIGHT = 30.0
+"""Logits that one unit of the bi-encoder's cosine similarity is worth; see the README's table."""
+
+SECOND_CENTRE = 0.8
+"""Cosine similarity at which the bi-encoder neither adds nor takes; its values are narrow."""
+
+SECOND_PROMPT = "Represent this sentence for searching relevant passages: "
+"""What the bi-encoder was trained to see before a question."""
+
+REMEMBERED = 20_000
+"""Texts whose vectors are kept in memory, about 1.5 kB each; the sentences of many articles."""
+
+
+class Reranker(BaseCrossEncoder):
+    """Scores (question, passage) pairs; its models are loaded at first use.
+
+    The bundled one adds two opinions: a cross-encoder's logit, which is exact about wording, and
+    a bi-encoder's cosine similarity, which knows paraphrases better. Safe to use from many
+    threads.
+
+    Args:
+        name: ``"bundled"``, or the name or folder of a sentence-transformers cross-encoder.
+    """
+
+    def __init__(self, name: str = BUNDLED) -> None:
+        """Remember the name; nothing is loaded yet."""
+        self.name = name
+        self._model: _Bundled | _HubCrossEncoder | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the model is in memory."""
+        return self._model is not None
+
+    def load(self) -> None:
+        """Load the model now.
+
+        Raises:
+            WeightsError: its files are missing or differ.
+        """
+        with self._lock:
+            if self._model is None:
+                bundled = self.name == BUNDLED
+                self._model = _Bundled() if bundled else _HubCrossEncoder(self.name)
+
+    def score(self, text_pairs: Sequence[tuple[str, str]]) -> list[float]:
+        """Return the relevance logit of each (question, passage) pair, about -11 to 11."""
+        if not text_pairs:
+            return []
+        self.load()
+        assert self._model is not None
+        return self._model.score(text_pairs)
+
+
+class _Bundled:
+    """The bundled cross-encoder and bi-encoder, both int8 ONNX.
+
+    They run one text a call on a pool of threads: their activations are quantised per call, so
+    that batches would make a score depend on its neighbours.
+    """
+
+    def __init__(self) -> None:
+        self._cross = _Onnx(RERANKER)
+        self._second = _Onnx(SECOND)
+        self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="rerank")
+        self._vectors: dict[str, NDArray[np.float32]] = {}
+
+    def score(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+        cross = self._pool.map(
+            self._cross_score, self._cross.encode([(q[:1000], text) for q, text in pairs])
+        )
+        wanted = dict.fromkeys(t for q, text in pairs for t in (SECOND_PROMPT + q, text))
+        vectors = self._embed(list(wanted))
+        likeness = [float(vectors[SECOND_PROMPT + q] @ vectors[text]) for q, text in pairs]
+        return [
+            logit + SECOND_WEIGHT * (cosine - SECOND_CENTRE)
+            for logit, cosine in zip(cross, likeness, strict=True)
+        ]
+
+    def _cross_score(self, encoding: Encoding) -> float:
+        return float(self._cross.run(encoding)[0, 0])
+
+    def _embed(self, texts: list[str]) -> dict[str, NDArray[np.float32]]:
+        known = {t: v for t in texts if (v := self._vectors.get(t)) is not None}
+        new = [t for t in texts if t not in known]
+        found = dict(zip(new, self._pool.map(self._vector, self._second.encode(new)), strict=True))
+        if len(self._vectors) + len(found) > REMEMBERED:
+            self._vectors = {}
+        self._vectors.update(found)
+        return known | found
+
+    def _vector(self, encoding: Encoding) -> NDArray[np.float32]:
+        import numpy as np
+
+        first: NDArray[np.float32] = self._second.run(encoding)[0, 0]  # of the [CLS] mark
+        unit: NDArray[np.float32] = first / np.linalg.norm(first)
+        return unit
+
+
+class _Onnx:
+    """An ONNX encoder with its tokenizer."""
+
+    def __init__(self, weights: Weights) -> None:
+        import onnxruntime
+        from tokenizers import Tokenizer
+
+        folder: Path = weights.locate()
+        log.info("loading %s", weights.name)
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer.enable_truncation(MAX_TOKENS)
+        self._tokenizer.no_padding()
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1  # the pool keeps every core busy, with less waiting
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(
+            str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
+        )
+
+    def encode(self, texts: Sequence[str | tuple[str, str]]) -> list[Encoding]:
+        return list(self._tokenizer.encode_batch(list(texts)))
+
+    def run(self, encoding: Encoding) -> NDArray[np.float32]:
+        """Return the first output for one text, batch dimension included."""
+        import numpy as np
+
+        inputs: dict[str, Any] = {
+            "input_ids": np.array([encoding.ids], dtype=np.int64),
+            "attention_mask": np.array([encoding.attention_mask], dtype=np.int64),
+            "token_type_ids": np.array([encoding.type_ids], dtype=np.int64),
+        }
+        output: NDArray[np.float32] = self._session.run(None, inputs)[0]
+        return output
+
+
+class _HubCrossEncoder:
+    """Any cross-encoder that sentence-transformers loads."""
+
+    def __init__(self, name: str) -> None:
+        local = os.path.exists(name)
+        with quiet_models(offline=local):
+            from sentence_transformers import CrossEncoder
+
+            try:
+                self._model = CrossEncoder(name, device="cpu", local_files_only=local)
+            except Exception as error:
+                raise WeightsError(
+                    f"The cross-encoder {name!r} cannot be loaded: {error}. Give 'bundled', or the "
+                    "folder or name of a sentence-transformers cross-encoder."
+                ) from error
+        self._lock = threading.Lock()
+
+    def score(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+        from torch.nn import Identity
+
+        with self._lock:
+            scores = self._model.predict(
+                list(pairs), activation_fn=Identity(), show_progress_bar=False
+            )
+        return [float(s) for s in scores]
+
+
+@lru_cache(maxsize=8)
+def load_reranker(name: str = BUNDLED) -> Reranker:
+    """Return the reranker of that name, the same object for the whole process."""
+    return Reranker(name)

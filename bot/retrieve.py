@@ -1,0 +1,122 @@
+"""Which passages are found for a question, and which of them are kept as evidence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from statistics import fmean
+
+from bot.abstain import holds_count, holds_kind
+from bot.records import Candidate, Query, Ranking
+from bot.rerank import Reranker
+from bot.words import canonical, names
+from index import Store
+
+DEPTH = 20
+"""Passages that dense retrieval hands to the reranker."""
+
+SHORT = 40
+"""An article of up to this many passages is reranked whole: nothing can then be missed."""
+
+EVIDENCE = 6
+"""Passages that are kept for reading or writing."""
+
+JOINED = 3.0
+"""Logits by which a form that merely joins two questions must beat one that stands alone."""
+
+REPEATED = 3.0
+"""Logits that text given before loses where the question is joined to the one it answered."""
+
+SUBJECT = 2.0
+"""Logits that a text gains where its subject is the one that the question asks about."""
+
+KIND = 3.0
+"""Logits that a text loses where it lacks the kind of thing that is asked for."""
+
+_SUBJECT = re.compile(
+    r"^\W*(?i:what|which|why|how|when|where)\b[^,?]{0,30}?\b(?:does|did|do|has|have|will|would|can|"
+    r"could|should|is|are|was)\s+(?P<name>(?:the )?[A-Z][\w.’'-]*(?:\s[A-Z][\w.’'-]*)*)\s+(?!'s|’s)\w",
+)
+
+
+def retrieve(query: Query, store: Store) -> Ranking:
+    """Find the passages nearest to any form of the question, all of them in a short article."""
+    scope = query.turn.articles
+    total = store.count(scope)
+    k = total if total <= SHORT else DEPTH
+    found: dict[tuple[str, int, int], Candidate] = {}
+    for form in query.forms:
+        for passage, similarity in store.search(form, k, scope):
+            key = (passage.article_id, passage.start, passage.end)
+            if key not in found or found[key].scores["dense"] < similarity:
+                found[key] = Candidate(passage, {"dense": similarity}, False, "not reranked")
+    ranked = sorted(found.values(), key=lambda c: -c.scores["dense"])
+    return Ranking(query, query.forms[0] if query.forms else "", tuple(ranked))
+
+
+def rerank(ranking: Ranking, reranker: Reranker) -> Ranking:
+    """Order the candidates by the cross-encoder, for the form of the question that fits best.
+
+    The question as typed is kept unless the history makes one that fits clearly better.
+    """
+    candidates, query = ranking.candidates, ranking.query
+    if not candidates:
+        return ranking
+    readings = [c.passage.readings for c in candidates]
+    by_form = {form: relevance(query, form, readings, reranker) for form in query.forms}
+    best = max(query.forms, key=lambda f: max(by_form[f]) - JOINED * (f == query.joined))
+    scores = by_form[best]
+    order = sorted(range(len(candidates)), key=lambda i: -scores[i])
+    ranked = []
+    for rank, i in enumerate(order):
+        c = candidates[i]
+        kept = rank < EVIDENCE
+        reason = f"rank {rank + 1} of {len(order)}" + ("" if kept else f", {EVIDENCE} are kept")
+        by_stage = {**c.scores, "rerank": scores[i]}
+        ranked.append(replace(c, scores=by_stage, kept=kept, reason=reason))
+    return replace(ranking, question=best, candidates=tuple(ranked))
+
+
+def relevance(
+    query: Query, form: str, readings: Sequence[Sequence[str]], reranker: Reranker
+) -> list[float]:
+    """Return the relevance of texts to a form of the question, in logits.
+
+    A text that leans on the sentence before it is read alone and with that, and gets the mean:
+    with it alone, it would win every question that the sentence before it answers. For the same
+    reason a form that joins two questions is averaged with the second one as typed, and text that
+    was given before loses.
+
+    Args:
+        query: what is searched for.
+        form: the form of the question.
+        readings: the readings of each text, the text itself first.
+        reranker: scores question and text.
+    """
+    joined = form == query.joined
+    wordings = [form, query.turn.question] if joined else [form]
+    pairs = [(w, text) for r in readings for text in r for w in wordings]
+    scores = iter(reranker.score(pairs))
+    found = []
+    for r in readings:
+        score = fmean(next(scores) for _ in range(len(r) * len(wordings)))
+        score += fit(wordings[-1], r)
+        found.append(score - REPEATED * (joined and r[0] in query.given))
+    return found
+
+
+def fit(question: str, readings: Sequence[str]) -> float:
+    """Return what a text gains or loses for what models of relevance do not see, in logits.
+
+    It gains where its subject (its first name) is the one asked about: "What does Ukraine demand?"
+    is asked of Ukraine's demands, not of demands on Ukraine. It loses where it lacks the kind of
+    thing that is asked for, such as a time or a number.
+    """
+    change = 0.0
+    if asked := _SUBJECT.match(question):
+        first = next(iter(names(readings[-1])), "")
+        change += SUBJECT * bool(canonical(asked["name"]) & canonical(first))
+    if not (holds_kind(question, readings[0]) and holds_count(question, readings[0])):
+        change -= KIND
+    return change
