@@ -48,8 +48,9 @@ _KINDS = [
         ),
         (r"\bhow old\b|\bwhat age\b", r"\b\d{1,3}\b(?!\s*hours)|\bborn\b|\baged?\b"),
         (
-            r"\bhow much (?:money|does \S+ cost|did \S+ (?:cost|pay))|\bin (?:euros|dollars|pounds)\b"
-            r"|\bwhat (?:price|sum)\b|\bhow much\b.*\b(?:cost|paid|pay|spent|spend|worth)\b",
+            r"\bhow much (?:money|does \S+ cost|did \S+ (?:cost|pay))|\bwhat (?:price|sum)\b|"
+            r"\bin (?:euros|dollars|pounds)\b|"
+            r"\bhow much\b.*\b(?:cost|paid|pay|spent|spend|worth)\b",
             r"[$€£¥]|\b(?:dollar|euro|pound|million|billion|trillion|cent|yen)s?\b",
         ),
         (
@@ -57,19 +58,22 @@ _KINDS = [
             r"percentage|proportion|share)\b",
             r"\d|\b(?:hundred|thousand|million|billion|percent)",
         ),
-        (r"\bhow (?:many|much)\b", rf"{_NUMBER_WORD}|%|\bpercent\b|\b(?:much|most|all|none|little)\b"),
+        (
+            r"\bhow (?:many|much)\b",
+            rf"{_NUMBER_WORD}|%|\bpercent\b|\b(?:much|most|all|none|little)\b",
+        ),
         (r"^\W*(?:(?:and|but|so|on|at|in|by|since|until|from) )?when\b", _WHEN),
     ]
 ]
 _WHO = re.compile(r"^\W*(?:and |but )?(?:who|whom|whose)\b", re.IGNORECASE)
 _MANY = re.compile(
-    r"\bhow many (?:of (?:the|his|her|its|their) )?(?P<things>(?:[\w’'\-]+ ){0,2}?[\w’'\-]+?)(?= (?:is|are|"
-    r"was|were|did|do|does|have|has|had|will|would|can|could|of|in|from|live|died|on|to|at|per|that|"
-    r"who|there|which|with|by)\b|\W*$)",
+    r"\bhow many (?:of (?:the|his|her|its|their) )?"
+    r"(?P<things>(?:[\w’'\-]+ ){0,2}?[\w’'\-]+?)(?= (?:is|are|was|were|did|do|does|have|has|"
+    r"had|will|would|can|could|of|in|from|live|died|on|to|at|per|that|who|there|which|with|by)\b|\W*$)",
     re.IGNORECASE,
 )
 _NEAR = 4
-"""Words before the counted noun among which its number stands ("millions of Ukrainian refugees")."""
+"""Words before a counted noun among which its number stands ("millions of Ukrainian refugees")."""
 
 
 @dataclass(frozen=True, slots=True)

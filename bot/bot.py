@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from langchain_core.runnables import Runnable, RunnableConfig
 
@@ -58,12 +58,12 @@ class Bot:
         self.writer = writer
         self.notice: str | None = None
         self.chain: Runnable[Any, Answer] = (
-            Step("understand", turns.understand)
-            | Step("condense", self._condense)
-            | Step("retrieve", self._retrieve)
-            | Step("rerank", self._rerank)
-            | Step("answer", self._answer)
-            | Step("cite", self._cite)
+            Step[Any, Turn]("understand", turns.understand)
+            | Step[Turn, Query]("condense", self._condense)
+            | Step[Query, Ranking]("retrieve", self._retrieve)
+            | Step[Ranking, Ranking]("rerank", self._rerank)
+            | Step[Ranking, Draft]("answer", self._answer)
+            | Step[Draft, Answer]("cite", self._cite)
         )
 
     @classmethod
@@ -95,7 +95,9 @@ class Bot:
             ArticleError: an article cannot be read.
         """
         name = model if isinstance(model, str) else None
-        given = {k: v for k, v in {"store": store, "model": name, **overrides}.items() if v is not None}
+        given = {
+            k: v for k, v in {"store": store, "model": name, **overrides}.items() if v is not None
+        }
         if settings is None:
             settings = Settings.read(**given)
         elif given:
@@ -352,7 +354,7 @@ class Bot:
         return self.suggest(scope[0] if scope else None)
 
 
-class Step(Runnable[In, Out], Generic[In, Out]):
+class Step(Runnable[In, Out]):
     """One step of the pipeline: a function from a record to the next, or to growing ones.
 
     Adds the seconds that it took to the record's ``timings`` under its name.
@@ -362,12 +364,21 @@ class Step(Runnable[In, Out], Generic[In, Out]):
         function: takes a record; returns one, or an iterator of growing ones.
     """
 
-    def __init__(self, name: str, function: Callable[[In], Out | Iterator[Out]]) -> None:
+    def __init__(
+        self,
+        name: str,
+        function: Callable[[In], Out | Iterator[Out]] | Callable[[In], Iterator[Out]],
+    ) -> None:
         """Keep the function."""
         self.name = name
         self._function = function
 
-    def invoke(self, input: In, config: RunnableConfig | None = None, **kwargs: Any) -> Out:
+    def invoke(
+        self,
+        input: In,  # noqa: A002  # named by the interface
+        config: RunnableConfig | None = None,
+        **_: Any,
+    ) -> Out:
         """Return the record that the step makes, the last of them where it makes several."""
 
         def last(record: In) -> Out:
@@ -377,13 +388,19 @@ class Step(Runnable[In, Out], Generic[In, Out]):
         return self._call_with_config(last, input, config)
 
     def stream(
-        self, input: In, config: RunnableConfig | None = None, **kwargs: Any
+        self,
+        input: In,  # noqa: A002
+        config: RunnableConfig | None = None,
+        **_: Any,
     ) -> Iterator[Out]:
         """Yield the records that the step makes."""
         yield from self.transform(iter([input]), config)
 
     def transform(
-        self, input: Iterator[In], config: RunnableConfig | None = None, **kwargs: Any
+        self,
+        input: Iterator[In],  # noqa: A002
+        config: RunnableConfig | None = None,
+        **_: Any,
     ) -> Iterator[Out]:
         """Yield the records that the step makes of each record that comes."""
 
@@ -394,17 +411,15 @@ class Step(Runnable[In, Out], Generic[In, Out]):
         yield from self._transform_stream_with_config(input, each, config)
 
     def _run(self, record: In) -> Iterator[Out]:
-        before: Mapping[str, float] = getattr(record, "timings", {})
+        before: dict[str, float] = dict(getattr(record, "timings", {}))
         began = time.perf_counter()
         made = self._function(record)
-        for out in made if isinstance(made, Iterator) else iter([cast("Out", made)]):
-            spent = {**before, self.name: time.perf_counter() - began}
+        for out in cast("Iterator[Out]", made if isinstance(made, Iterator) else iter([made])):
+            spent = before | {str(self.name): time.perf_counter() - began}
             yield replace(cast("Any", out), timings=spent)
 
 
-def _asked(
-    question: str, history: Sequence[Any], articles: Sequence[str] | None
-) -> dict[str, Any]:
+def _asked(question: str, history: Sequence[Any], articles: Sequence[str] | None) -> dict[str, Any]:
     return {"question": question, "history": history, "articles": articles}
 
 

@@ -72,7 +72,9 @@ def cite(draft: Draft, article: Callable[[str], Article]) -> Answer:
         for n, span in spans.items()
     )
     closest = tuple(
-        _citation(i, span, article, Support(0.0, "unsupported", ("offered as close, not as proof",)))
+        _citation(
+            i, span, article, Support(0.0, "unsupported", ("offered as close, not as proof",))
+        )
         for i, span in enumerate(draft.closest, 1)
     )
     return Answer(

@@ -6,37 +6,17 @@ import re
 from collections.abc import Callable, Sequence
 
 from bot.cite import unescape
-from bot.records import Kind, Query, Turn
+from bot.kinds import kind
+from bot.records import Query, Turn
 from bot.spell import correct
 from bot.words import dates, names, words
 
 FORMS = 5
 """Most wordings tried for a follow-up; each costs a pass of the reranker."""
 
-_POLITE = r"(?:(?:please|can you|could you|would you|will you|i want|i need|give me|show me|tell me|let me have|provide|write|make)\W+)*"
-_THING = r"(?:it|this|that|everything|(?:the|this|that) (?:whole |entire )?(?:article|text|story|piece|news|document|page|thing))"
-_OVERVIEW = re.compile(
-    rf"^\W*{_POLITE}(?:"
-    rf"what(?:['’]?s| is| was)? {_THING}(?: all)? (?:all )?about"
-    rf"|what(?:['’]?s| is) (?:the |its )?(?:gist|main point|main idea|main topic|topic|subject|message|takeaway|summary|overview)(?: of {_THING})?"
-    rf"|what does {_THING} (?:say|talk about|cover|discuss|deal with|tell us)"
-    rf"|what (?:are|were) (?:the |its )?(?:main|key|most important|major|central) (?:points|ideas|takeaways|topics|facts|messages|claims|arguments)(?: (?:of|in|from) {_THING})?"
-    rf"|(?:the |its )?(?:main|key|most important|major) (?:points|ideas|takeaways|topics|facts)(?: (?:of|in|from) {_THING})?"
-    rf"|(?:a |an |the )?(?:short |brief |quick |concise )?(?:summary|overview|synopsis|outline|recap|gist|abstract)(?: (?:of|for) {_THING})?"
-    rf"|(?:briefly )?(?:summari[sz]e|sum up|recap|outline)(?: {_THING})?(?: up)?(?: (?:briefly|shortly|quickly|for me))?"
-    rf"|tl\W?dr|in a nutshell|in short"
-    rf")(?: (?:in (?:a |one |two |three |a few |\d+ )?(?:words?|sentences?|bullet points|points|short|brief|lines?)|briefly|please|for me|then))*\W*$",
-    re.IGNORECASE,
-)
-_CHAT = re.compile(
-    r"^\W*(?:(?:hi|hello|hey|hiya|howdy|greetings|good (?:morning|afternoon|evening|day)|hi there|"
-    r"hello there|hey there|thanks?|thank you|thx|ty|cheers|thanks a lot|many thanks|much "
-    r"appreciated|ok|okay|great|nice|cool|perfect|awesome|excellent|got it|i see|bye|goodbye|see "
-    r"you|how are you|what['’]?s up|who are you|what are you|what can you do|what can i ask(?: you)?|"
-    r"how do(?:es)? (?:this|it|you) work|help)(?: (?:so much|very much|a lot|then|bot|there|again|"
-    r"for that|for your help|for the help|everyone|today|doing))*\W*)+$",
-    re.IGNORECASE,
-)
+CARRIED = 200
+"""Characters of an earlier question that are carried over to a follow-up."""
+
 _OPENER = re.compile(
     r"^\W*(?:and|but|or|so|also|then|what about|how about|why not|how come|how so|what else|"
     r"who else|where else|when else|which else|anything else|anyone else|any other|which other|"
@@ -56,7 +36,8 @@ _POINTING = re.compile(
 )
 # "Did Trump meet him?", "Does Russia admit it?": an object is not the subject named before it.
 _OBJECT = re.compile(
-    r"(?:him|them|it|these|those)\W*(?:$|(?:so far|yet|now|too|again|from|to|with|in|on|at|for|about)\b)",
+    r"(?:him|them|it|these|those)\W*(?:$|(?:so far|yet|now|too|again|from|to|with|in|on|at|for|"
+    r"about)\b)",
     re.IGNORECASE,
 )
 # "Is it true that", "is there any", "says that he": words that point at nothing before the turn.
@@ -65,15 +46,17 @@ _IDLE = re.compile(
     r"possible|likely|clear|known|said|be|that|been|going|some|no|not|really|also|since|to)\b|"
     r"\b(?:that|so) (?:the|a|an|he|she|it|they|his|her|its|their|(?-i:[A-Z]\w*))\b|"
     r"\bthis (?-i:[A-Z]\w*)|\b(?:say|says|said|claims?|claimed|think|thinks|believes?|states?|"
-    r"stated|insists?|demands?|mentions?|suggests?|suggested|argues?|warn(?:s|ed)?|den(?:y|ies|ied)|conced(?:e|es|ed)|admit(?:s|ted)?|agreed?|"
+    r"stated|insists?|demands?|mentions?|suggests?|suggested|argues?|warn(?:s|ed)?|"
+    r"den(?:y|ies|ied)|conced(?:e|es|ed)|admit(?:s|ted)?|agreed?|"
     r"knows?|knew|shows?|showed|reports?|reported|true|fact|anything|something|"
     r"everything|things?|countries|leaders|people|those|one) that\b|\bthere (?:is|are|was|were)\b|"
     r"\b(?:is|are|was|were) there\b",
     re.IGNORECASE,
 )
 _BARE = re.compile(
-    r"^\W*(?:and |but |so |then |since |until )?(?P<word>who|what|when|where|why|how|how many|how much|how long|"
-    r"since when|which one|what for)(?: (?:is|was|were|are|did|does|will|would) (?:that|it|this|they)"
+    r"^\W*(?:and |but |so |then |since |until )?(?P<word>who|what|when|where|why|how|"
+    r"how many|how much|how long|since when|which one|what for)"
+    r"(?: (?:is|was|were|are|did|does|will|would) (?:that|it|this|they)"
     r"(?: (?:happen|be|happening|exactly))?| exactly| not| so)?\W*$",
     re.IGNORECASE,
 )
@@ -81,7 +64,8 @@ _ASKS = re.compile(
     r"\W*(?:who|whom|what|when|where|why|which|how(?: (?:many|much|long|often|soon|far))?)\b", re.I
 )
 _AUXILIARY = re.compile(
-    r"(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|might|must)\b", re.I
+    r"(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|might|must)\b",
+    re.I,
 )
 _NAMEABLE = re.compile(r"he|she|him|her|his|hers|himself|herself|they|them|their|theirs", re.I)
 _CONJUNCTION = re.compile(r"\W*(?:and|but|so|or|then|also)\b\W*", re.IGNORECASE)
@@ -90,23 +74,10 @@ _PREPOSITION = re.compile(
     r"^\W*(?:in|on|at|by|with|from|for|to|of|about|under|after|before|since|until)\b", re.I
 )
 _VERB = re.compile(
-    r"\b(?:is|are|was|were|be|been|am|do|does|did|has|have|had|can|could|will|would|should|may|might|"
-    r"must|say|says|said|want|wants|happen|happens|happened)\b|\w+(?:ed|ing)\b",
+    r"\b(?:is|are|was|were|be|been|am|do|does|did|has|have|had|can|could|will|would|should|may|"
+    r"might|must|say|says|said|want|wants|happen|happens|happened)\b|\w+(?:ed|ing)\b",
     re.IGNORECASE,
 )
-CARRIED = 200
-"""Characters of an earlier question that are carried over to a follow-up."""
-
-
-def kind(question: str) -> Kind:
-    """Tell what a question asks for: a look-up, an overview, small talk, or nothing."""
-    if not any(ch.isalnum() for ch in question):
-        return "empty"
-    if _CHAT.match(question):
-        return "chat"
-    if _OVERVIEW.match(question):
-        return "overview"
-    return "lookup"
 
 
 def stands_alone(question: str) -> bool:
@@ -175,7 +146,9 @@ def condense(
 def _forms(turn: Turn, asked: list[str]) -> tuple[list[str], str]:
     """Return the wordings to try for a follow-up, and which of them merely joins two questions."""
     question = turn.question
-    anchor = next((a for a in reversed(asked) if kind(a) == "lookup" and stands_alone(a)), asked[-1])
+    anchor = next(
+        (a for a in reversed(asked) if kind(a) == "lookup" and stands_alone(a)), asked[-1]
+    )
     anchor = anchor[:CARRIED].strip()
     earlier = [anchor] if anchor == asked[-1].strip() else [anchor, asked[-1][:CARRIED].strip()]
     forms: list[str] = []
@@ -224,7 +197,7 @@ def _swapped(anchor: str, phrase: str) -> list[str]:
 
 
 def _subjects(turn: Turn, earlier: list[str]) -> list[str]:
-    """Return the names that a pronoun may stand for: the last question's first, then the answer's."""
+    """Return the names that a pronoun may stand for, those of the last question first."""
     answers = [m.content for m in turn.history if m.role == "assistant"]
     found = [n for text in [*reversed(earlier), *answers[-1:]] for n in names(text)]
     return [n for n in dict.fromkeys(found) if not dates(n)]

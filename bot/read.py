@@ -99,9 +99,7 @@ def nearest(
 
 def quote(sentences: Sequence[Scored]) -> tuple[Claim, ...]:
     """Return sentences of the article as claims that cite themselves."""
-    return tuple(
-        Claim(s.text, (s.span,), before=" " if i else "") for i, s in enumerate(sentences)
-    )
+    return tuple(Claim(s.text, (s.span,), before=" " if i else "") for i, s in enumerate(sentences))
 
 
 def score_sentences(

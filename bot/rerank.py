@@ -166,7 +166,7 @@ class _HubCrossEncoder:
     """Any cross-encoder that sentence-transformers loads."""
 
     def __init__(self, name: str) -> None:
-        local = os.path.exists(name)
+        local = Path(name).exists()
         with quiet_models(offline=local):
             from sentence_transformers import CrossEncoder
 

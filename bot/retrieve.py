@@ -35,8 +35,8 @@ KIND = 3.0
 """Logits that a text loses where it lacks the kind of thing that is asked for."""
 
 _SUBJECT = re.compile(
-    r"^\W*(?i:what|which|why|how|when|where)\b[^,?]{0,30}?\b(?:does|did|do|has|have|will|would|can|"
-    r"could|should|is|are|was)\s+(?P<name>(?:the )?[A-Z][\w.’'-]*(?:\s[A-Z][\w.’'-]*)*)\s+(?!'s|’s)\w",
+    r"^\W*(?i:what|which|why|how|when|where)\b[^,?]{0,30}?\b(?:does|did|do|has|have|will|would|"
+    r"can|could|should|is|are|was)\s+(?P<name>(?:the )?[A-Z][\w.’'-]*(?:\s[A-Z][\w.’'-]*)*)\s+\w",
 )
 
 

@@ -13,7 +13,7 @@ from index.errors import SettingsError
 PREFIX = "ASKARTICLE_"
 
 THRESHOLD = 0.45
-"""Answerability below which the bot refuses: the best balance on the tuning half of the questions."""
+"""Answerability below which the bot refuses; chosen on the tuning half of the question set."""
 
 
 class Settings(BaseSettings):
@@ -42,7 +42,9 @@ class Settings(BaseSettings):
     model_timeout: float = Field(
         60.0, gt=0, description="Seconds to wait for the chat model before reading instead."
     )
-    temperature: float = Field(0.0, ge=0, le=2, description="Sampling temperature of the chat model.")
+    temperature: float = Field(
+        0.0, ge=0, le=2, description="Sampling temperature of the chat model."
+    )
     embedder: str = Field(
         "bundled",
         description="Embedding model: `bundled`, or the name or folder of a sentence-transformers "

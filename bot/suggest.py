@@ -55,5 +55,3 @@ def _base(verb: str) -> str:
                   "allege", "refute"}  # fmt: skip
         return verb[:-1] if verb[:-1] in silent else verb[:-2]
     return verb.removesuffix("s")
-
-

@@ -18,6 +18,7 @@ WEAK = 0.6
 UNSUPPORTED = 0.3
 """Support below this is none; a failed exact check always falls below."""
 
+
 def support(claim: str, evidence: str) -> Support:
     """Judge whether evidence carries a claim.
 
@@ -68,8 +69,11 @@ def _missing(claim: str, evidence: str) -> Iterator[str]:
     for name in names(claim):
         if name.lower() in known or name.lower() in dates(name):
             continue
-        missing = [w for w in canonical(name) if w not in held_words and stem(w) not in {
-            stem(h) for h in held_words}]
+        missing = [
+            w
+            for w in canonical(name)
+            if w not in held_words and stem(w) not in {stem(h) for h in held_words}
+        ]
         if missing and not _opens_sentence(name, claim):
             yield f"the article does not name {name} there"
 

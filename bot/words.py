@@ -30,7 +30,8 @@ TITLES = frozenset(
 """Words that stand before a name and are none themselves."""
 
 _NO_NAMES = STOPWORDS | frozenset(
-    "who what when where why how which whose whom is are did does tell explain list describe".split()
+    "who what when where why how which whose whom is are did does tell explain list "
+    "describe".split()
 )
 _WORD = re.compile(r"[^\W_]+(?:['’.\-][^\W_]+)*", re.UNICODE)
 _NAME = re.compile(
@@ -75,8 +76,8 @@ _SHORT = {m[:3]: m for m in _MONTHS if m != "may"} | {"sept": "september"}
 _ALIASES = {
     "us": "u.s", "usa": "u.s", "u.s.a": "u.s", "america": "u.s", "american": "u.s",
     "americans": "u.s", "uk": "u.k", "britain": "u.k", "british": "u.k",
-    "eu": "e.u", 
-    "un": "u.n", 
+    "eu": "e.u",
+    "un": "u.n",
 }  # fmt: skip
 
 _PHRASES = {
@@ -113,7 +114,7 @@ def names(text: str) -> list[str]:
         parts = _POSSESSIVE.sub("", match.group()).split()
         while parts and parts[0].lower().replace("’", "'") in _NO_NAMES:
             parts = parts[1:]
-        if not parts or len(parts) == 1 and (len(parts[0]) < 2 or parts[0].endswith("ly")):
+        if not parts or (len(parts) == 1 and (len(parts[0]) < 2 or parts[0].endswith("ly"))):
             continue
         if len(parts) > 1 or parts[0] not in TITLES:
             found.setdefault(" ".join(parts))
@@ -129,9 +130,9 @@ def numbers(text: str) -> set[tuple[float, str]]:
         unit = _CURRENCIES.get((match["sign"] or match["unit"] or "").lower(), "")
         found.add((value, unit))
     for match in _WORDED.finditer(text):
-        value = _spelled(match.group())
-        if value is not None:
-            found.add((value, _CURRENCIES.get((match["unit"] or "").lower(), "")))
+        spelled = _spelled(match.group())
+        if spelled is not None:
+            found.add((spelled, _CURRENCIES.get((match["unit"] or "").lower(), "")))
     return found
 
 
@@ -141,7 +142,11 @@ def _spelled(phrase: str) -> float | None:
     parts = re.split(r"[\s-]+", phrase.lower())
     for part in parts:
         if part in _UNITS:
-            total = total * _UNITS[part] if part in ("dozen", "decade") and total else total + _UNITS[part]
+            total = (
+                total * _UNITS[part]
+                if part in ("dozen", "decade") and total
+                else total + _UNITS[part]
+            )
         elif part in _SCALES and len(part) > 2:
             total = max(total, 1.0) * _SCALES[part]
     return None if total <= 1 or parts == ["decade"] else total

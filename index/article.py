@@ -29,7 +29,9 @@ TITLE_LENGTH = 200
 
 # Zero-width characters and the soft hyphen carry no text but break word matching. The zero-width
 # joiner and non-joiner stay: emoji sequences, Persian and Indic scripts are spelled with them.
-_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff\u00ad\u200e\u200f\u202a\u202b\u202c\u202d\u202e"))
+_INVISIBLE = dict.fromkeys(
+    map(ord, "\u200b\u2060\ufeff\u00ad\u200e\u200f\u202a\u202b\u202c\u202d\u202e")
+)
 _SPACES = dict.fromkeys(map(ord, "\u00a0\u202f\u2007\u2009\u200a\u2002\u2003\u3000"), " ")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$")

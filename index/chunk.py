@@ -84,7 +84,9 @@ def leans(sentence: str) -> bool:
     return _ANAPHOR.match(sentence) is not None
 
 
-def chunk(article: Article, count: Callable[[str], int], how: Chunking | None = None) -> list[Passage]:
+def chunk(
+    article: Article, count: Callable[[str], int], how: Chunking | None = None
+) -> list[Passage]:
     """Cut an article into passages that cover all of its sentences, in order.
 
     Args:

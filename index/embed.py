@@ -96,7 +96,8 @@ class Embedder(Embeddings):
             vectors = model.encode_document(
                 list(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False
             )
-        return vectors.tolist()
+        rows: list[list[float]] = vectors.tolist()
+        return rows
 
     def embed_query(self, text: str) -> list[float]:
         """Return the vector of a question."""
@@ -109,7 +110,8 @@ class Embedder(Embeddings):
             vectors = model.encode_query(
                 list(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False
             )
-        return vectors.tolist()
+        rows: list[list[float]] = vectors.tolist()
+        return rows
 
     def token_counter(self) -> Callable[[str], int]:
         """Return a function that counts the word pieces of a text, without loading the model."""

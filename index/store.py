@@ -74,9 +74,7 @@ class Store:
         self._chroma = self._open_collection()
 
     @classmethod
-    def open(
-        cls, path: str | Path, embedder: Embedder, chunking: Chunking | None = None
-    ) -> Store:
+    def open(cls, path: str | Path, embedder: Embedder, chunking: Chunking | None = None) -> Store:
         """Open the store in a folder; the folder is made where it is missing.
 
         Args:
@@ -322,7 +320,9 @@ class Store:
                 collection.delete(ids=collection.get(include=[])["ids"])
         if collection.count() != expected:
             raise StoreDamaged(
-                self._damage(f"it holds {collection.count()} passages where {expected} were written")
+                self._damage(
+                    f"it holds {collection.count()} passages where {expected} were written"
+                )
             )
 
     def _damage(self, what: str) -> str:

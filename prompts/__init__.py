@@ -78,7 +78,8 @@ def parse(name: str, text: str) -> Prompt:
         raise PromptError(f"Prompt {name}.txt must begin with a line 'variables: …'.")
     parts = _ROLE.split(body)
     messages = tuple(
-        (role, Template(message.strip())) for role, message in zip(parts[1::2], parts[2::2])
+        (role, Template(message.strip()))
+        for role, message in zip(parts[1::2], parts[2::2], strict=True)
     )
     if not messages:
         raise PromptError(f"Prompt {name}.txt has no message: put one under a line [user].")

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-for name in [n for n in os.environ if n.startswith("ASKARTICLE_") and "TEST" not in n]:
-    del os.environ[name]
-
 import pytest
 
-from bot import Bot
+from bot import Bot, Settings
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+for name in [n for n in os.environ if n.startswith("ASKARTICLE_") and "TEST" not in n]:
+    del os.environ[name]  # a developer's own settings are none of the tests'
 
 
 def _is_loopback(host: object) -> bool:
@@ -65,7 +65,7 @@ def no_network() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def no_dotenv(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep a developer's own ``.env`` and user folders out of the tests."""
-    monkeypatch.setitem(__import__("bot").Settings.model_config, "env_file", None)
+    monkeypatch.setitem(Settings.model_config, "env_file", None)
 
 
 @pytest.fixture(scope="session")

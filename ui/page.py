@@ -198,11 +198,7 @@ def build_page(opening: Opening, settings: Settings) -> gr.Blocks:
             running.append(answered)
             keep(answered.then(desk.redraw, [exchanges, shelf], pane, **at_once))
         keep(box.stop(desk.stop, exchanges, talk, cancels=running, **at_once))
-        keep(
-            clear.click(
-                desk.clear, [exchanges, shelf], [*talk, pane, *ideas], cancels=running, **at_once
-            )
-        )
+        keep(clear.click(desk.clear, shelf, [*talk, pane, *ideas], cancels=running, **at_once))
         chat.like(desk.like, exchanges, None, **quiet)
 
         shelf.input(desk.select, [shelf, exchanges], shown, **at_once)
@@ -217,9 +213,7 @@ def build_page(opening: Opening, settings: Settings) -> gr.Blocks:
         remove.click(desk.remove, [shelf, exchanges], shown, **quiet).then(
             None, None, None, js="() => window.askarticle.sheet('')", **quiet
         )
-        gr.api(  # type: ignore[attr-defined]
-            desk.ask, api_name="ask", concurrency_limit=USERS, concurrency_id="answer"
-        )
+        gr.api(desk.ask, api_name="ask", concurrency_limit=USERS, concurrency_id="answer")
     queued: gr.Blocks = page.queue(default_concurrency_limit=USERS)
     return queued
 
@@ -363,7 +357,7 @@ class _Desk:
         """Keep what has been said so far; the answer's generator is cancelled by the event."""
         return self._talk(conversation.settle(exchanges))
 
-    def clear(self, exchanges: list[Exchange], article_id: str | None) -> Updates:
+    def clear(self, article_id: str | None) -> Updates:
         """Begin anew."""
         _, pane, _, _, _, *ideas = self._show(article_id, [])
         return [*self._talk([]), pane, *ideas]

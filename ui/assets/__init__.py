@@ -1,0 +1,1 @@
+"""The page's style and script, as data."""
