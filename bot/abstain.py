@@ -25,6 +25,7 @@ _MONTH = (
     r"\b(?:January|February|March|April|(?-i:May)|June|July|August|September|October|November|"
     r"December)\b"
 )
+_DATE = rf"{_MONTH} \d{{1,2}}\b|\b\d{{1,2}}(?: of)? {_MONTH}|\b\d{{1,2}}(?:st|nd|rd|th)\b"
 _YEAR = r"\b(?:1\d{3}|20\d{2})\b"
 _CLOCK = r"\b\d{1,2}(?::\d{2})?\s?[ap]\.?m\b|\b\d{1,2}:\d{2}\b|\b(?:noon|midnight|o['’]clock)\b"
 _SPAN = r"\b(?:second|minute|hour|day|week|month|year|decade|centur)(?:s|y|ies)?\b"
@@ -33,12 +34,15 @@ _WHEN = (
     r"autumn|winter|after|before|during|when|until|once|since|ago|next|last|early|late|now|"
     r"recently|following|while|upon)\b"
 )
+_WHERE = (
+    r"\b(?:in|at|on|to|from|near|into|inside|outside|across|over|within|around|through|off|under)\b"
+    r"(?: [\w.'’-]+){0,3}? (?-i:[A-Z])|\b(?:home|abroad|here|online|everywhere|site|headquarters)\b"
+)
 _KINDS = [
     (re.compile(asked, re.IGNORECASE), re.compile(held, re.IGNORECASE))
     for asked, held in [
         (r"\bwhat time\b|\bwhich hour\b", _CLOCK),
-        (r"\b(?:what|which) (?:week)?day\b", rf"{_DAY}|{_MONTH}|\b\d{{1,2}}(?:st|nd|rd|th)\b"),
-        (r"\b(?:what|which) (?:exact )?date\b", rf"{_MONTH}|{_DAY}|{_YEAR}"),
+        (r"\b(?:what|which) (?:(?:week)?day|(?:exact )?date)\b", rf"{_DAY}|{_DATE}"),
         (r"\b(?:what|which) month\b", _MONTH),
         (r"\b(?:what|which) (?:year|century|decade)\b", rf"{_YEAR}|\bcentur|\d0s\b|\bdecade"),
         (
@@ -63,6 +67,7 @@ _KINDS = [
             rf"{_NUMBER_WORD}|%|\bpercent\b|\b(?:much|most|all|none|little)\b",
         ),
         (r"^\W*(?:(?:and|but|so|on|at|in|by|since|until|from) )?when\b", _WHEN),
+        (r"^\W*(?:(?:and|but|so|from|to) )?where\b", _WHERE),
     ]
 ]
 _WHO = re.compile(r"^\W*(?:and |but )?(?:who|whom|whose)\b", re.IGNORECASE)

@@ -341,7 +341,7 @@ class Bot:
         try:
             self.writer = open_writer(self.settings, model)
         except ModelUnavailable as error:
-            log.warning("%s", error)
+            log.info("%s", error)
             self.notice = _fallback(error)
 
     def _titles(self, ranking: Ranking) -> str:

@@ -21,25 +21,41 @@ from bot.records import (
 )
 from bot.verify import support
 from index import Article
+from index.chunk import is_heading, leans
+from index.sentences import sentence_spans
 
 MARKER = re.compile(r"(?<!\\)\[(\d{1,3})\]")
 """A marker in Markdown; an escaped ``\\[1]`` is the article's own text."""
 
 CLOSEST = "Closest in the article:"
 
-# Emphasis, code, links and HTML anywhere; headings, quotes and lists where a text begins.
-_SPECIAL = re.compile(r"[\\`*_\[\]<~]|&(?=#?\w+;)|^\s*(?:[-+>#]|\d+[.)])(?=\s|>|#)")
+LEANING = 3
+"""Sentences back at most to the one that names what a sentence speaks of ("It insists …")."""
+
+NEARBY = 2_000
+"""Characters before a sentence in which these are looked for."""
+
+# Emphasis, code, links, HTML and what some renderers take for an address, anywhere; headings,
+# rules, quotes and lists where a text begins.
+_SPECIAL = re.compile(
+    r"[\\`*_\[\]<~]|&(?=#?\w+;)|:(?=//)|(?<=www)\.|(?<=\w)@(?=\w)|^(?:[-+>#=]|\d+[.)](?=\s|$))"
+)
+_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
+_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()\s]*(?:\s+[\"'(][^()]*)?\)")
+_EMPHASIS = re.compile(r"(?<![\w\\])[*_]{1,3}(?=\S)|(?<=[^\s\\])[*_]{1,3}(?!\w)|`+")
+_LINE_MARK = re.compile(r"(?m)^\s*(?:(?:[-*+•>]|\d+[.)]|#{1,6})\s+)+")
+_DECLINED = re.compile(rf"\W*{re.escape(REFUSAL.rstrip('.'))}\b", re.IGNORECASE)
 
 
 def escape(text: str) -> str:
     """Return plain text as one line of Markdown that shows it unchanged and runs nothing."""
-    line = " ".join(text.split("\n"))
+    line = " ".join(text.split())
     return _SPECIAL.sub(lambda m: f"{m.group()[:-1]}\\{m.group()[-1]}", line)
 
 
 def unescape(text: str) -> str:
-    """Return what ``escape`` was given, line breaks apart."""
-    return re.sub(r"\\([\\`*_\[\]<>#|~!&\-+.)])", r"\1", text)
+    """Return what ``escape`` was given, white space apart."""
+    return _ESCAPED.sub(r"\1", text)
 
 
 def marker(number: int) -> str:
@@ -64,8 +80,7 @@ def cite(draft: Draft, article: Callable[[str], Article]) -> Answer:
         checked = _check(claim, article)
         for number in cited:
             carried.setdefault(number, []).append(checked)
-        plain = claim.text if claim.quoted else strip_markdown(claim.text)
-        sentences.append(Sentence(plain, tuple(cited), checked))
+        sentences.append(Sentence(claim.text, tuple(cited), checked))
         pieces.append(_written(claim, cited, checked))
     citations = tuple(
         _citation(n, span, article, min(carried[n], key=lambda s: s.score))
@@ -96,9 +111,16 @@ def cite(draft: Draft, article: Callable[[str], Article]) -> Answer:
 
 
 def strip_markdown(text: str) -> str:
-    """Return written Markdown as plain text: emphasis, list marks and escapes off."""
-    text = re.sub(r"(?m)^\s*(?:[-*+•]|\d+[.)])\s+|^#+\s+", "", text)
-    return unescape(re.sub(r"(?<!\\)(\*\*|__|\*|`)", "", text)).strip()
+    """Return written Markdown as plain text: links, emphasis, list marks and escapes off."""
+    text = _LINK.sub(r"\1", _LINE_MARK.sub("", text))
+    return unescape(_EMPHASIS.sub("", text)).strip()
+
+
+def declines(sentence: str) -> bool:
+    """Whether a sentence says that the article does not say something."""
+    return bool(
+        _DECLINED.match(sentence.replace("doesn’t", "does not").replace("doesn't", "does not"))
+    )
 
 
 def _number(
@@ -118,8 +140,27 @@ def _number(
 def _check(claim: Claim, article: Callable[[str], Article]) -> Support:
     if claim.quoted:
         return Support(1.0, "supported")  # it is the article's own sentence
-    evidence = " ".join(article(s.article_id).text[s.start : s.end] for s in claim.spans)
-    return support(strip_markdown(claim.text), evidence)
+    if declines(claim.text) and not claim.spans:
+        return Support(0.5, "weak", ("that the article does not say it cannot be quoted",))
+    texts = [(article(s.article_id).text, s) for s in claim.spans]
+    evidence = " ".join(text[s.start : s.end] for text, s in texts)
+    return support(
+        claim.text, evidence, " ".join(lead_in(text, s.start, s.end) for text, s in texts)
+    )
+
+
+def lead_in(text: str, start: int, end: int) -> str:
+    """Return the sentences that a sentence of an article leans on, or nothing where it does not."""
+    found: list[str] = []
+    sentence = text[start:end]
+    nearby = max(0, start - NEARBY)
+    before = [(nearby + a, nearby + b) for a, b in sentence_spans(text[nearby:start])]
+    while before and leans(sentence) and len(found) < LEANING:
+        span = before.pop()
+        if not is_heading(text, span):
+            sentence = text[span[0] : span[1]]
+            found.insert(0, sentence)
+    return " ".join(found)
 
 
 def _citation(
@@ -133,7 +174,7 @@ def _citation(
 
 
 def _written(claim: Claim, cited: list[int], checked: Support) -> str:
-    text = escape(claim.text) if claim.quoted else claim.text
+    text = escape(claim.text)
     if claim.final and checked.verdict == "unsupported":
         text = f"~~{text}~~"
     marks = "".join(marker(n) for n in cited)

@@ -22,6 +22,9 @@ CLOSE = 2.0
 FLOOR = 0.0
 """Logit below which no further sentence answers, however close it is to the best."""
 
+PASSAGE = 0.6
+"""Share of the passage's relevance in that of its sentences."""
+
 OFFERED = 3
 """Sentences offered as closest where nothing answers."""
 
@@ -107,36 +110,41 @@ def score_sentences(
 ) -> list[Scored]:
     """Return the sentences of the evidence, each once, by relevance to the question.
 
-    A sentence that leans on the one before it is read with that as well.
+    A sentence that leans on the one before it is read with that as well, and the passage's own
+    relevance counts, which knows what the sentence is about.
     """
     query = ranking.query
     found: dict[tuple[str, int, int], list[str]] = {}
+    around: dict[tuple[str, int, int], float] = {}
     for candidate in ranking.candidates:
         if not candidate.kept:
             continue
         passage = candidate.passage
         for key, readings in _readings(passage, article(passage.article_id).text):
             found.setdefault(key, readings)
+            around.setdefault(key, candidate.scores["rerank"])
     logits = relevance(query, ranking.question, list(found.values()), reranker)
     sentences = [
-        Scored(*key, readings[0], logit)
+        Scored(*key, readings[0], (1 - PASSAGE) * logit + PASSAGE * around[key])
         for (key, readings), logit in zip(found.items(), logits, strict=True)
     ]
     return sorted(sentences, key=lambda s: -s.logit)
 
 
 def _readings(passage: Passage, text: str) -> list[tuple[tuple[str, int, int], list[str]]]:
-    """Return the sentences of a passage, each alone and, where it leans, with the one before."""
+    """Return the sentences of a passage, each alone and, where it leans, with the one before.
+
+    The first sentence under a heading is read with the heading, which names its subject.
+    """
     found = []
-    before = passage.context
+    before, headed = passage.context, False
     for start, end in passage.sentences:
         sentence = text[start:end]
-        readings = [sentence]
-        if before and leans(sentence):
-            readings.append(f"{before} {sentence}")
-        if not is_heading(text, (start, end)) or len(passage.sentences) == 1:
-            found.append(((passage.article_id, start, end), readings))
-            before = sentence
+        heading = is_heading(text, (start, end))
+        if not heading or len(passage.sentences) == 1:
+            together = [f"{before} {sentence}"] if before and (headed or leans(sentence)) else []
+            found.append(((passage.article_id, start, end), [sentence, *together]))
+        before, headed = sentence, heading
     return found
 
 

@@ -31,7 +31,7 @@ REPEATED = 3.0
 SUBJECT = 2.0
 """Logits that a text gains where its subject is the one that the question asks about."""
 
-KIND = 3.0
+KIND = 6.0
 """Logits that a text loses where it lacks the kind of thing that is asked for."""
 
 _SUBJECT = re.compile(

@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bot.cite import escape
 from bot.records import Draft, Message, Ranking, Turn
+from index.article import normalise
 from index.errors import QuestionError
 
 LONGEST = 2_000
@@ -17,8 +19,15 @@ THANKS = "You are welcome. Ask anything else about “{title}”."
 HINT = "Type a question about “{title}”, in words."
 
 _THANKS = re.compile(r"\b(?:thank|thanks|thx|ty|cheers|appreciated|bye|goodbye)\b", re.IGNORECASE)
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b\ufeff\u2060]")
-_ROLES = {"user": "user", "human": "user", "assistant": "assistant", "ai": "assistant"}
+_ROLES = {
+    "user": "user",
+    "human": "user",
+    "HumanMessageChunk": "user",
+    "assistant": "assistant",
+    "ai": "assistant",
+    "AIMessageChunk": "assistant",
+}
+_SILENT = ("system", "developer", "tool", "function")
 
 
 def understand(asked: str | Mapping[str, Any]) -> Turn:
@@ -33,7 +42,7 @@ def understand(asked: str | Mapping[str, Any]) -> Turn:
     """
     if isinstance(asked, str):
         asked = {"question": asked}
-    question = asked.get("question")
+    question = asked.get("question") if isinstance(asked, Mapping) else asked
     if not isinstance(question, str):
         raise QuestionError(
             f"The question is {type(question).__name__} ({str(question)[:40]!r}); give a string."
@@ -43,11 +52,12 @@ def understand(asked: str | Mapping[str, Any]) -> Turn:
             f"The question has {len(question):,} characters; at most {LONGEST:,} are read. "
             "Shorten it; a text to ask about is added as an article instead."
         )
-    clean = " ".join(_CONTROL.sub(" ", question).encode("utf-8", "replace").decode().split())
+    clean = " ".join(normalise(question).split())
     articles = asked.get("articles") or ()
     if isinstance(articles, str):
         articles = (articles,)
-    return Turn(clean, messages(asked.get("history") or ()), tuple(articles))
+    history = asked.get("history")
+    return Turn(clean, messages(() if history is None else history), tuple(articles))
 
 
 def messages(history: Sequence[Any]) -> tuple[Message, ...]:
@@ -70,9 +80,9 @@ def messages(history: Sequence[Any]) -> tuple[Message, ...]:
         if isinstance(entry, Mapping):
             role, content = entry.get("role"), entry.get("content")
         else:
-            role = getattr(entry, "type", None) or getattr(entry, "role", None)
+            role = getattr(entry, "role", None) or getattr(entry, "type", None)
             content = getattr(entry, "content", None)
-        if role in ("system", "tool", "developer"):
+        if role in _SILENT:
             continue
         if not isinstance(role, str) or role not in _ROLES:
             raise QuestionError(
@@ -103,4 +113,6 @@ def reply(ranking: Ranking, title: str, suggestions: tuple[str, ...]) -> Draft:
         words = HINT
     else:
         words = THANKS if _THANKS.search(question) else GREETING
-    return Draft(ranking, message=words.format(title=title), suggestions=suggestions, score=1.0)
+    return Draft(
+        ranking, message=words.format(title=escape(title)), suggestions=suggestions, score=1.0
+    )

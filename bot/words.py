@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from functools import lru_cache
 
@@ -34,9 +35,12 @@ _NO_NAMES = STOPWORDS | frozenset(
     "describe".split()
 )
 _WORD = re.compile(r"[^\W_]+(?:['’.\-][^\W_]+)*", re.UNICODE)
+_CAPITAL = f"[{''.join(c for c in map(chr, range(0x530)) if c.isupper())}]"  # to Cyrillic
 _NAME = re.compile(
-    r"(?:[A-Z]\.){2,}|[A-Z][\w’'\-]*(?:\s+(?:(?:of|de|van|von|bin|al|the)\s+)?[A-Z][\w’'\-]*)*"
+    rf"(?:[A-Z]\.){{2,}}|{_CAPITAL}[\w’'\-]*"
+    rf"(?:\s+(?:(?:of|de|van|von|bin|al|the)\s+)?{_CAPITAL}[\w’'\-]*)*"
 )
+_ADVERB = re.compile(r"(?!Italy|Sicily|Emily|Kelly|Sally|Molly|Billy|Holly|Lily)\w+ly$")
 _POSSESSIVE = re.compile(r"[’']s?$")
 
 _UNITS = {
@@ -44,46 +48,82 @@ _UNITS = {
     "eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14,
     "fifteen": 15, "sixteen": 16, "seventeen": 17, "eighteen": 18, "nineteen": 19, "twenty": 20,
     "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
-    "dozen": 12, "decade": 10,
 }  # fmt: skip
 _SCALES = {
-    "hundred": 1e2, "thousand": 1e3, "k": 1e3, "million": 1e6, "m": 1e6, "mn": 1e6,
-    "billion": 1e9, "bn": 1e9, "b": 1e9, "trillion": 1e12, "tn": 1e12,
+    "dozen": 12, "hundred": 1e2, "thousand": 1e3, "k": 1e3, "million": 1e6, "m": 1e6, "mn": 1e6,
+    "billion": 1e9, "bn": 1e9, "b": 1e9, "trillion": 1e12, "tn": 1e12, "decade": 10, "decades": 10,
+    "century": 100, "centuries": 100,
 }  # fmt: skip
 _CURRENCIES = {
     "$": "$", "us$": "$", "dollar": "$", "dollars": "$", "usd": "$", "€": "€", "euro": "€",
     "euros": "€", "eur": "€", "£": "£", "pound": "£", "pounds": "£", "gbp": "£", "¥": "¥",
-    "yen": "¥", "%": "%", "percent": "%", "per cent": "%",
+    "yen": "¥", "₽": "₽", "ruble": "₽", "rubles": "₽", "rouble": "₽", "roubles": "₽", "₹": "₹",
+    "rupee": "₹", "rupees": "₹", "%": "%", "percent": "%", "per cent": "%",
 }  # fmt: skip
+_TIMES = tuple("second minute hour day week month year".split())
+_UNIT = (
+    r"(?:[\s-]?(?P<unit>%|percent\b|per cent\b|(?:u\.?s\.? )?dollars?\b|usd\b|euros?\b|eur\b|pounds?\b|"
+    rf"gbp\b|yen\b|rou?bles?\b|rupees?\b|(?:{'|'.join(_TIMES)})s?\b))?"
+)
 _NUMBER = re.compile(
-    r"(?P<sign>US\$|[$€£¥])?\s?(?P<digits>\d+(?:[,\u202f ]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
-    r"(?:[\s-]?(?P<scale>hundred|thousand|million|billion|trillion|mn|bn|tn|[mkb])\b)?"
-    r"(?:[\s-]?(?P<unit>%|percent|per cent|dollars?|usd|euros?|eur|pounds?|gbp|yen))?",
+    r"(?P<sign>US\$|[$€£¥₽₹]|\b(?:USD|EUR|GBP)\b)?\s?"
+    r"(?P<digits>\d{1,3}(?:[,\u202f ]\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?)"
+    r"(?P<ordinal>(?:st|nd|rd|th)\b)?"
+    r"(?:[\s-]?(?P<scale>dozen|hundred|thousand|million|billion|trillion|mn|bn|tn|decades|centuries)\b|"
+    rf"(?P<letter>[mkb])\b)?{_UNIT}",
     re.IGNORECASE,
 )
 _SPELLED = "|".join(_UNITS)
+_GREAT = "dozen|hundred|thousand|million|billion|trillion|decades?|century|centuries"
 _WORDED = re.compile(
-    rf"\b(?:a |one )?(?:{_SPELLED})(?:[\s-](?:{_SPELLED}))?"
-    rf"(?:[\s-](?:hundred|thousand|million|billion|trillion))*"
-    rf"(?:[\s-](?P<unit>percent|per cent|dollars?|euros?|pounds?|yen))?\b",
+    rf"\b(?P<words>(?:a[\s-](?:{_GREAT})|{_SPELLED})\b"
+    rf"(?:[\s-]+(?:(?<=hundred )and |(?<=thousand )and )?(?:{_SPELLED}|{_GREAT})\b)*){_UNIT}",
     re.IGNORECASE,
 )
+_ORDINALS = {
+    word: value
+    for value, word in enumerate(
+        "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth "
+        "thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth".split(),
+        1,
+    )
+} | {"thirtieth": 30, "fortieth": 40, "fiftieth": 50, "hundredth": 100}
+_ORDINAL = re.compile(
+    rf"\b(?P<digits>\d+)(?:st|nd|rd|th)\b|\b(?:(?P<tens>{_SPELLED})-)?(?P<word>{'|'.join(_ORDINALS)})\b",
+    re.IGNORECASE,
+)
+_ISO_DATE = re.compile(r"\b\d{4}-(0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])\b")
 _DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
 _MONTHS = (
     "january february march april may june july august september october november december".split()
 )
-_SHORT = {m[:3]: m for m in _MONTHS if m != "may"} | {"sept": "september"}
+_SHORT = (
+    {m[:3]: m for m in _MONTHS if m != "may"}
+    | {d[:3]: d for d in _DAYS}
+    | {"sept": "september", "tues": "tuesday", "thur": "thursday", "thurs": "thursday"}
+)
 _ALIASES = {
     "us": "u.s", "usa": "u.s", "u.s.a": "u.s", "america": "u.s", "american": "u.s",
     "americans": "u.s", "uk": "u.k", "britain": "u.k", "british": "u.k",
-    "eu": "e.u",
-    "un": "u.n",
+    "eu": "e.u", "un": "u.n", "kiev": "kyiv", "zelenskyy": "zelensky", "zelenskiy": "zelensky",
 }  # fmt: skip
-
 _PHRASES = {
     "united states of america": "u.s", "united states": "u.s", "great britain": "u.k",
     "united kingdom": "u.k", "european union": "e.u", "united nations": "u.n",
 }  # fmt: skip
+
+# "US" in capitals alone: in lower case it would be the pronoun.
+_LONG_NAME = re.compile(rf"\b(?:(?i:{'|'.join(_PHRASES)})|US)\b")
+_DEMONYMS = {
+    "french": "france", "polish": "poland", "poles": "poland", "finnish": "finland",
+    "finns": "finland", "spanish": "spain", "dutch": "netherlands", "danish": "denmark",
+    "danes": "denmark", "irish": "ireland", "english": "england", "scottish": "scotland",
+    "welsh": "wales", "swiss": "switzerland", "greek": "greece", "turkish": "turkey",
+    "turks": "turkey", "swedish": "sweden", "norwegian": "norway", "swedes": "sweden", "portuguese": "portugal",
+    "czech": "czechia",
+    "german": "germany", "germans": "germany",
+}  # fmt: skip
+_DEMONYM_ENDS = ("n", "an", "ian", "ean", "i", "ish", "ese")
 
 _stem_word = lru_cache(maxsize=50_000)(snowballstemmer.stemmer("english").stemWord)
 
@@ -114,7 +154,7 @@ def names(text: str) -> list[str]:
         parts = _POSSESSIVE.sub("", match.group()).split()
         while parts and parts[0].lower().replace("’", "'") in _NO_NAMES:
             parts = parts[1:]
-        if not parts or (len(parts) == 1 and (len(parts[0]) < 2 or parts[0].endswith("ly"))):
+        if not parts or (len(parts) == 1 and (len(parts[0]) < 2 or _ADVERB.match(parts[0]))):
             continue
         if len(parts) > 1 or parts[0] not in TITLES:
             found.setdefault(" ".join(parts))
@@ -122,45 +162,76 @@ def names(text: str) -> list[str]:
 
 
 def numbers(text: str) -> set[tuple[float, str]]:
-    """Return the numbers in a text as (value, unit); the unit is ``$ € £ ¥ %`` or empty."""
+    """Return the numbers in a text as (value, unit).
+
+    The unit is ``$ € £ ¥ ₽ ₹ %``, ``second`` to ``year`` or empty. "One" alone is mostly a
+    pronoun and does not count; "1st" is an ordinal (see ``ordinals``).
+    """
     found: set[tuple[float, str]] = set()
     for match in _NUMBER.finditer(text):
+        if match["ordinal"]:
+            continue
         value = float(re.sub(r"[,\u202f ]", "", match["digits"]))
-        value *= _SCALES.get((match["scale"] or "").lower(), 1.0)
-        unit = _CURRENCIES.get((match["sign"] or match["unit"] or "").lower(), "")
-        found.add((value, unit))
+        scale = (match["scale"] or match["letter"] or "").lower()
+        unit = "year" if scale in ("decades", "centuries") else ""
+        value = round(value * _SCALES.get(scale, 1.0), 6)
+        found.add((value, unit or _unit(match["sign"] or match["unit"] or "")))
     for match in _WORDED.finditer(text):
-        spelled = _spelled(match.group())
-        if spelled is not None:
-            found.add((spelled, _CURRENCIES.get((match["unit"] or "").lower(), "")))
+        *earlier, last = _spelled(match["words"])
+        years = re.search(r"(?:decades?|century|centuries)$", match["words"].lower())
+        unit = "year" if years else _unit(match["unit"] or "")
+        found |= {(v, u) for v, u in [*((v, "") for v in earlier), (last, unit)] if v > 1}
     return found
 
 
-def _spelled(phrase: str) -> float | None:
-    """Return the value of a number in words; None for "one", which is mostly a pronoun."""
-    total = 0.0
-    parts = re.split(r"[\s-]+", phrase.lower())
-    for part in parts:
+def _unit(said: str) -> str:
+    """Return the sign of a currency, "%", the singular of a unit of time, or nothing."""
+    low = said.lower()
+    time = low.removesuffix("s")
+    return time if time in _TIMES else _CURRENCIES.get(low, _CURRENCIES.get(low.split(" ")[-1], ""))
+
+
+def _spelled(phrase: str) -> list[float]:
+    """Return the values of a run of number words: "two hundred and fifty" is one, "two four" two."""
+    values: list[float] = []
+    total, group, last = 0.0, 0.0, math.inf
+    for part in re.split(r"[\s-]+", phrase.lower()):
         if part in _UNITS:
-            total = (
-                total * _UNITS[part]
-                if part in ("dozen", "decade") and total
-                else total + _UNITS[part]
-            )
-        elif part in _SCALES and len(part) > 2:
-            total = max(total, 1.0) * _SCALES[part]
-    return None if total <= 1 or parts == ["decade"] else total
+            value = _UNITS[part]
+            if last < 100 and not (last >= 20 and value < 10):  # "two four": another number
+                values.append(total + group)
+                total = group = 0.0
+            group += value
+            last = value
+        elif part in _SCALES:
+            scale = float(_SCALES[part])
+            if scale <= 100:
+                group = max(group, 1.0) * scale
+            else:
+                total, group = total + max(group, 1.0) * scale, 0.0
+            last = scale
+    return [*values, total + group]
+
+
+def ordinals(text: str) -> set[int]:
+    """Return the ordinal numbers in a text: "first", "21st", "twenty-first"."""
+    return {
+        int(m["digits"])
+        if m["digits"]
+        else _UNITS.get((m["tens"] or "").lower(), 0) + _ORDINALS[m["word"].lower()]
+        for m in _ORDINAL.finditer(text)
+    }
 
 
 def dates(text: str) -> set[str]:
     """Return the weekdays and months named in a text, in full and in lower case.
 
-    "May" and "March" count only where they are capitalised.
+    "May" and "March" count only where they are capitalised, as do abbreviations.
     """
-    found: set[str] = set()
+    found = {_MONTHS[int(m[1]) - 1] for m in _ISO_DATE.finditer(text)}
     for word in re.findall(r"[^\W\d_]+", text):
         lower = word.lower()
-        if lower in ("may", "march", "mar", "sun", "sat") and not word[0].isupper():
+        if lower in ("may", "march") and not word[0].isupper():
             continue
         if lower in _DAYS or lower in _MONTHS:
             found.add(lower)
@@ -169,14 +240,33 @@ def dates(text: str) -> set[str]:
     return found
 
 
+def fold(text: str) -> str:
+    """Return a text with names of several words, and "US", in the form that they are compared."""
+    return _LONG_NAME.sub(lambda m: _PHRASES.get(m.group().lower(), "U.S"), text)
+
+
 def canonical(text: str) -> set[str]:
-    """Return the words of a text in lower case, the aliases of some names folded into one."""
-    lowered = f" {' '.join(words(text))} "
-    for phrase, name in _PHRASES.items():
-        lowered = lowered.replace(f" {phrase} ", f" {name} ")
-    return {alias(w) for w in lowered.split() if w not in STOPWORDS}
+    """Return the words of a text in lower case, the aliases of some names folded into one.
+
+    Compounds are there whole and in parts ("russia-u.s", "russia", "u.s").
+    """
+    whole = [w for w in words(fold(text)) if w not in STOPWORDS]
+    return {alias(w) for word in whole for w in (word, *word.split("-")) if w not in STOPWORDS}
 
 
 def alias(word: str) -> str:
     """Return the form under which a lower-case word is compared ("american" → "u.s")."""
     return _ALIASES.get(word, word)
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether two lower-case words name the same: equal, or a country and its people."""
+    if one == other:
+        return True
+    short, long = sorted((one, other), key=len)
+    if _DEMONYMS.get(one) == other or _DEMONYMS.get(other) == one:
+        return True
+    if long.endswith("s") and same_name(short, long[:-1]):
+        return True
+    bases = {short, short[:-1]} if short[-1:] in ("a", "e", "y") else {short}
+    return len(short) > 3 and any(long == b + end for b in bases for end in _DEMONYM_ENDS)

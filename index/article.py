@@ -29,11 +29,12 @@ TITLE_LENGTH = 200
 
 # Zero-width characters and the soft hyphen carry no text but break word matching. The zero-width
 # joiner and non-joiner stay: emoji sequences, Persian and Indic scripts are spelled with them.
-_INVISIBLE = dict.fromkeys(
-    map(ord, "\u200b\u2060\ufeff\u00ad\u200e\u200f\u202a\u202b\u202c\u202d\u202e")
+_INVISIBLE = re.compile(
+    "[\u200b\u2060\ufeff\u00ad\u061c\u180e\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
-_SPACES = dict.fromkeys(map(ord, "\u00a0\u202f\u2007\u2009\u200a\u2002\u2003\u3000"), " ")
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+_SPACES = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
+_FRONT_MATTER = re.compile(r"---\n(?:.*\n)*?title:[ \t]*[\"']?(.*?\w.*?)[\"']?\s*\n(?:.*\n)*?---\n")
 _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$")
 
 
@@ -77,9 +78,8 @@ class Article:
                 f"{name} holds no text ({len(text)} characters, none of them a letter or digit). "
                 "Give an article with at least one sentence."
             )
-        digest = hashlib.sha256(clean.encode()).hexdigest()[:ID_LENGTH]
         heading = normalise(title).replace("\n", " ") if title else ""
-        return cls(digest, heading or _title(clean), source, clean, date)
+        return cls(text_id(clean), heading or _title(clean), source, clean, date)
 
     @classmethod
     def load(cls, path: str | Path, *, title: str | None = None) -> Article:
@@ -94,8 +94,9 @@ class Article:
             EmptyArticle: it holds no text.
             UnreadableArticle: it is binary, too large, or of a format that is not read.
         """
-        file = Path(path).expanduser()
+        file = Path(path)
         try:
+            file = file.expanduser()
             if file.is_dir():
                 raise UnreadableArticle(f"{file} is a folder. Name a text or Markdown file in it.")
             if not file.exists():
@@ -103,6 +104,8 @@ class Article:
                     f"No file at {file}. Check the path; it is taken from the current folder "
                     f"({Path.cwd()}) unless it is absolute."
                 )
+            if not file.is_file():  # reading a pipe or a device may never end
+                raise UnreadableArticle(f"{file} is no regular file. Name a text or Markdown file.")
             size = file.stat().st_size
             if size > MAX_BYTES:
                 raise UnreadableArticle(
@@ -110,7 +113,7 @@ class Article:
                     "as one article. Split it into parts and add each."
                 )
             raw = file.read_bytes()
-        except (OSError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             raise UnreadableArticle(
                 f"{file} cannot be read: {error}. Check its name and permissions."
             ) from error
@@ -134,19 +137,27 @@ def bundled() -> Article:
 def normalise(text: str) -> str:
     """Return text as it is stored: the one place where characters are changed.
 
-    Byte order marks, zero-width and control characters go, line ends become ``\\n``, unusual
+    Byte order marks, zero-width and control characters go, all line ends become the same, unusual
     spaces become plain ones, and characters are composed (Unicode NFC). Doing it twice changes
     nothing.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n")
     text = text.replace("\u2029", "\n\n").replace("\x0b", "\n").replace("\x0c", "\n\n")
     text = text.replace("\u0085", "\n").encode("utf-8", "replace").decode()  # lone surrogates
-    text = _CONTROL.sub("", text.translate(_INVISIBLE).translate(_SPACES))
+    text = _CONTROL.sub("", _SPACES.sub(" ", _INVISIBLE.sub("", text)))
     return unicodedata.normalize("NFC", text).strip()
 
 
+def text_id(text: str) -> str:
+    """Return the id of the article with this text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:ID_LENGTH]
+
+
 def _title(text: str) -> str:
-    """Return the first line that holds a letter, without heading marks, cut to a title's length."""
+    """Return the title in front matter, else the first line with a letter or digit."""
+    named = _FRONT_MATTER.match(text)
+    if named:
+        text = named.group(1)
     lines = (line.strip() for line in text.split("\n"))
     first = next(line for line in lines if any(ch.isalnum() for ch in line))
     heading = _HEADING.match(first)
@@ -158,26 +169,43 @@ def _title(text: str) -> str:
 
 def _read_text(raw: bytes, file: Path) -> str:
     """Decode a text file: UTF-8 where it is, else the encoding that fits its bytes best."""
-    marked = raw.startswith((b"\xff\xfe", b"\xfe\xff"))  # UTF-16 holds NUL bytes by nature
+    marked = next((name for mark, name in _MARKS if raw.startswith(mark)), "")
     if b"\0" in raw and not marked:
         raise UnreadableArticle(
             f"{file} is a binary file (it holds NUL bytes). Save its text as UTF-8 and add that."
         )
     try:
-        return raw.decode("utf-16" if marked else "utf-8-sig")
-    except UnicodeDecodeError:
-        pass
+        return raw.decode(marked or "utf-8-sig")
+    except UnicodeDecodeError as error:
+        mended = raw.decode(marked or "utf-8-sig", "replace")
+        wrong = mended.count("\ufffd")
+        # Text of that encoding with a flaw (a byte lost where it was cut), not of another one.
+        if marked or wrong * 10 <= sum(ch > "\x7f" for ch in mended):
+            log.warning("%s: %d characters cannot be read (%s)", file, wrong, error)
+            return mended
     from charset_normalizer import from_bytes  # costs 0.1 s; most files never need it
 
-    best = from_bytes(raw).best()
+    found = from_bytes(raw)
+    best = found.best()
     if best is None:
         raise UnreadableArticle(
             f"The encoding of {file} cannot be told; it may be a binary file. "
             "Save its text as UTF-8 and add that."
         )
-    log.info("%s is read as %s", file, best.encoding)
-    return str(best)
+    # Near a tie the code page of Western Europe, which is by far the most common of its kind.
+    tied = (m for m in found if m.chaos <= best.chaos + 0.05)
+    western = any("cp1252" in (m.encoding, *m.could_be_from_charset) for m in tied)
+    log.info("%s is read as %s", file, "cp1252" if western else best.encoding)
+    return raw.decode("cp1252", "replace") if western else str(best)
 
+
+# UTF-16 and UTF-32 hold NUL bytes by nature. The longer marks come first: they begin like others.
+_MARKS = (
+    (b"\xff\xfe\0\0", "utf-32"),
+    (b"\0\0\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
 
 READERS: dict[str, Callable[[bytes, Path], str]] = {
     "": _read_text,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from index.article import Article
+from index.errors import SettingsError
 from index.sentences import sentence_spans
 
 SCHEMA = 1
@@ -70,6 +72,17 @@ class Chunking:
     overlap: int = 0
     context: bool = True
 
+    def __post_init__(self) -> None:
+        """Refuse sizes that cannot be cut to."""
+        if self.max_tokens < 8 or not 0 <= self.target_tokens <= self.max_tokens:
+            raise SettingsError(
+                f"Passages of at most {self.max_tokens} tokens with a target of "
+                f"{self.target_tokens} cannot be cut: give max_tokens of 8 or more and "
+                "target_tokens between 0 and max_tokens."
+            )
+        if self.overlap < 0:
+            raise SettingsError(f"overlap is {self.overlap}: give 0 sentences or more.")
+
     @property
     def identity(self) -> str:
         """The settings in a line, for a store's metadata."""
@@ -97,16 +110,19 @@ def chunk(
     how = how or Chunking()
     text = article.text
     passages: list[Passage] = []
-    before: tuple[int, int] | None = None
+    told: Spans = []
     for group in _groups(text, count, how):
         start, end = group[0][0], group[-1][1]
+        # With an overlap, what comes before a passage is not the last sentence of the one before.
+        while len(told) > 1 and told[-1][1] > start:
+            told.pop()
         context = ""
-        if how.context and before and leans(text[start:end]):
-            context = text[before[0] : before[1]]
-            if count(context) + count(text[start:end]) > how.max_tokens:
+        if how.context and told and told[-1][1] <= start and leans(text[start:end]):
+            context = text[slice(*told[-1])]
+            if count(f"{context} {text[start:end]}") > how.max_tokens:
                 context = ""
         passages.append(Passage(article.id, start, end, text[start:end], tuple(group), context))
-        before = next((s for s in reversed(group) if not is_heading(text, s)), None) or before
+        told.extend(s for s in group if not is_heading(text, s))
     return passages
 
 
@@ -117,16 +133,22 @@ def _groups(text: str, count: Callable[[str], int], how: Chunking) -> Iterator[S
     """Yield the sentences of each passage."""
     group: Spans = []
     for paragraph in _paragraphs(text):
-        sentences = [part for s in paragraph for part in _split_long(text, s, count, how)]
-        size = count(text[sentences[0][0] : sentences[-1][1]])
+        size = count(text[paragraph[0][0] : paragraph[-1][1]])
+        sentences = paragraph
+        if size > how.max_tokens:
+            sentences = [part for s in paragraph for part in _split_long(text, s, count, how)]
         open_heading = group and all(is_heading(text, s) for s in group)
         room = how.max_tokens if open_heading else how.target_tokens
-        if group and count(text[group[0][0] : group[-1][1]]) + size > room:
+        if group and (not room or count(text[group[0][0] : paragraph[-1][1]]) > room):
             yield group
             group = []
+        limit = how.max_tokens
+        if 0 < how.target_tokens < size:
+            limit = how.target_tokens
+        if size <= limit and not group:  # the common case, without counting sentence by sentence
+            group = [*sentences]
+            continue
         for sentence in sentences:
-            limit = how.target_tokens if how.target_tokens and size > how.target_tokens else 0
-            limit = limit or how.max_tokens
             if group and count(text[group[0][0] : sentence[1]]) > limit:
                 yield group
                 kept = group[-how.overlap :] if how.overlap else []
@@ -170,20 +192,50 @@ def _split_long(
     if count(text[start:end]) <= how.max_tokens:
         yield span
         return
-    words = [(m.start(), m.end()) for m in re.finditer(r"\S+", text[start:end])]
+    words = [(start + m.start(), start + m.end()) for m in re.finditer(r"\S+", text[start:end])]
     first = 0
     while first < len(words):
-        low, high = first + 1, len(words)  # the most words that fit, by bisection
-        while low < high:
-            middle = (low + high + 1) // 2
-            piece = text[start + words[first][0] : start + words[middle - 1][1]]
-            low, high = (middle, high) if count(piece) <= how.max_tokens else (low, middle - 1)
-        left, right = start + words[first][0], start + words[low - 1][1]
-        # A "word" without spaces (Chinese, a data URL) is cut by characters: a character makes at
-        # least a fraction of a word piece, so this many always fit.
-        while count(text[left:right]) > how.max_tokens:
-            cut = left + how.max_tokens
-            yield left, cut
-            left = cut
+        left = words[first][0]
+
+        def fits(right: int, left: int = left) -> bool:
+            return count(text[left:right]) <= how.max_tokens
+
+        # A word is a word piece at least: looking further would only take time.
+        ends = [word[1] for word in words[first : first + how.max_tokens]]
+        fitting = _most(ends, fits)
+        right = ends[fitting - 1]
+        first += fitting
+        if fitting > 1 or fits(right):
+            yield left, right
+        else:
+            yield from _split_word(text, (left, right), count, how)
+
+
+def _split_word(
+    text: str, span: tuple[int, int], count: Callable[[str], int], how: Chunking
+) -> Iterator[tuple[int, int]]:
+    """Yield pieces of what has no spaces (Chinese, a data URL); marks stay on their letters."""
+    left, end = span
+    while left < end:
+
+        def fits(right: int, left: int = left) -> bool:
+            return count(text[left:right]) <= how.max_tokens
+
+        window = min(end, left + 8 * how.max_tokens)
+        inside = range(left + 1, window)
+        ends = [i for i in inside if unicodedata.category(text[i])[0] != "M"]
+        ends = [i for i in ends if "\u200d" not in text[i - 1 : i + 1]]
+        right = [*ends, window][_most([*ends, window], fits) - 1]
+        if not fits(right):  # hundreds of marks on one letter
+            right = min(right, left + how.max_tokens // 4)
         yield left, right
-        first = low
+        left = right
+
+
+def _most(ends: list[int], fits: Callable[[int], bool]) -> int:
+    """Return how many of the ends fit, by bisection; one at least."""
+    low, high = 1, len(ends)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(ends[middle - 1]) else (low, middle - 1)
+    return low

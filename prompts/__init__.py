@@ -83,6 +83,12 @@ def parse(name: str, text: str) -> Prompt:
     )
     if not messages:
         raise PromptError(f"Prompt {name}.txt has no message: put one under a line [user].")
+    if parts[0].strip():
+        raise PromptError(
+            f"Prompt {name}.txt has text before its first message: put it under [system] or [user]."
+        )
+    if not all(template.is_valid() for _, template in messages):
+        raise PromptError(f"Prompt {name}.txt has a $ that names no variable: write it as $$.")
     variables = frozenset(declared.split())
     used = frozenset(v for _, template in messages for v in template.get_identifiers())
     if used != variables:

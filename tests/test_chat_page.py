@@ -470,7 +470,7 @@ def test_articles_are_added_chosen_and_removed(
 
 
 class Slow(BaseChatModel):
-    """Writes one sentence, then waits until it may go on; tells when it was stopped."""
+    """Writes sentence after sentence until it may end; tells when it was stopped."""
 
     go_on: Any
     stopped: Any
@@ -485,11 +485,11 @@ class Slow(BaseChatModel):
 
     def _stream(self, messages: list[BaseMessage], *_: Any, **__: Any) -> Iterator[Any]:
         try:
-            for text in (self.sentence, " And **more** of it"):
+            for text in (self.sentence, " It is **red**."):
                 yield ChatGenerationChunk(message=AIMessageChunk(text))
             while not self.go_on.wait(0.05):
-                yield ChatGenerationChunk(message=AIMessageChunk(" more"))
-            yield ChatGenerationChunk(message=AIMessageChunk(" is to come."))
+                yield ChatGenerationChunk(message=AIMessageChunk(" It is red."))
+            yield ChatGenerationChunk(message=AIMessageChunk(" More is to come."))
         finally:
             self.stopped.set()
 

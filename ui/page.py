@@ -10,8 +10,8 @@ import asyncio
 import dataclasses
 import html
 import logging
+import threading
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
-from contextlib import closing
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -78,7 +78,7 @@ def build_page(opening: Opening, settings: Settings) -> gr.Blocks:
     with gr.Blocks(
         title="askarticle", fill_width=True, fill_height=True, analytics_enabled=False
     ) as page:
-        exchanges, asked = gr.State([]), gr.State(False)
+        exchanges = gr.State([])
         kept = gr.Textbox(visible=False)
         with gr.Row(elem_id="page"):
             with gr.Column(elem_id="talk"):
@@ -185,20 +185,18 @@ def build_page(opening: Opening, settings: Settings) -> gr.Blocks:
             (chat.option_select, desk.choose, []),
             *[(idea.click, desk.put, [idea]) for idea in ideas],
         ]:
-            answered = trigger(
-                put, [exchanges, shelf, *inputs], [asked, *talk, *ideas], **quiet
-            ).success(
+            answered = trigger(put, [exchanges, shelf, *inputs], [*talk, *ideas], **quiet).success(
                 desk.answer,
-                [asked, exchanges],
+                exchanges,
                 [*talk, pane],
                 concurrency_limit=USERS,
                 concurrency_id="answer",
                 **quiet,
             )
             running.append(answered)
-            keep(answered.then(desk.redraw, [exchanges, shelf], pane, **at_once))
-        keep(box.stop(desk.stop, exchanges, talk, cancels=running, **at_once))
-        keep(clear.click(desk.clear, shelf, [*talk, pane, *ideas], cancels=running, **at_once))
+            keep(answered.then(desk.finish, [exchanges, shelf], [*talk, pane], **at_once))
+        box.stop(None, None, None, cancels=running, **quiet)
+        keep(clear.click(desk.clear, shelf, [*talk, pane, *ideas], **at_once))
         chat.like(desk.like, exchanges, None, **quiet)
 
         shelf.input(desk.select, [shelf, exchanges], shown, **at_once)
@@ -294,16 +292,12 @@ class _Desk:
 
     def put(self, exchanges: list[Exchange], article_id: str | None, typed: str) -> Updates:
         """Put a question: it is shown at once, and answered by the event that follows."""
-        blank = not (typed or "").strip()
-        if blank or (exchanges and exchanges[-1].running):
-            _tell(
-                "Type a question first."
-                if blank
-                else "An answer is on its way. Wait for it, or stop it."
-            )
-            return [False, *[gr.skip()] * (4 + IDEAS)]
+        if not (typed or "").strip():
+            raise _refusal("Type a question first.")
+        if exchanges and exchanges[-1].running:
+            raise _refusal("An answer is on its way. Wait for it, or stop it.")
         exchanges = [*exchanges, Exchange(typed.strip(), article_id or "")]
-        return [True, *self._talk(exchanges, box=""), *_no_ideas()]
+        return [*self._talk(exchanges, box=""), *_no_ideas()]
 
     def retry(
         self, exchanges: list[Exchange], article_id: str | None, event: gr.RetryData
@@ -324,10 +318,8 @@ class _Desk:
         """Ask a question that an answer suggested."""
         return self.put(exchanges, article_id, str(event.value))
 
-    def answer(self, asked: bool, exchanges: list[Exchange]) -> Iterator[Updates]:
+    def answer(self, exchanges: list[Exchange]) -> Iterator[Updates]:
         """Answer the last exchange, growing; closing this generator stops the bot."""
-        if not asked:
-            return
         *before, last = exchanges
         pane: Any = gr.skip()
         cited: Any = None
@@ -338,33 +330,38 @@ class _Desk:
             bot = self._bot
             history = conversation.history(before, last.article_id)
             chosen = [last.article_id] if last.article_id else None
-            stream = bot.stream(last.typed, history, articles=chosen)
-            with closing(cast("Generator[Answer]", stream)) as growing:
-                for answer in growing:
+            stream = cast("Generator[Answer]", bot.stream(last.typed, history, articles=chosen))
+            try:
+                for answer in stream:
                     last = dataclasses.replace(last, answer=answer)
                     pane = gr.skip()
                     if (answer.citations, answer.closest) != cited and last.article_id:
                         cited = (answer.citations, answer.closest)
                         pane = self._pane(last.article_id, [*before, last])
                     yield [*self._talk([*before, last]), pane]
+            finally:
+                # Gradio closes this generator on its event loop, and a chat model may be slow to
+                # let go: everybody else's page would wait for it.
+                threading.Thread(target=stream.close, name="stop-answer", daemon=True).start()
         except Exception as error:  # the conversation goes on, whatever failed
             if not isinstance(error, AskArticleError):
                 log.exception("A question cannot be answered")
             last = dataclasses.replace(last, error=_say(error))
             yield [*self._talk([*before, last]), gr.skip()]
 
-    def stop(self, exchanges: list[Exchange]) -> Updates:
-        """Keep what has been said so far; the answer's generator is cancelled by the event."""
-        return self._talk(conversation.settle(exchanges))
+    def finish(self, exchanges: list[Exchange], article_id: str | None) -> Updates:
+        """Mark an answer that was stopped as such, and draw the article with all its marks.
+
+        This runs after the last word of the answer has been drawn, whether it ended or was stopped.
+        """
+        exchanges = conversation.settle(exchanges)
+        pane = self._pane(article_id, exchanges) if article_id else gr.skip()
+        return [*self._talk(exchanges), pane]
 
     def clear(self, article_id: str | None) -> Updates:
         """Begin anew."""
         _, pane, _, _, _, *ideas = self._show(article_id, [])
         return [*self._talk([]), pane, *ideas]
-
-    def redraw(self, exchanges: list[Exchange], article_id: str | None) -> str:
-        """Draw the article on show with the marks of the whole conversation."""
-        return self._pane(article_id, exchanges) if article_id else ""
 
     def like(self, exchanges: list[Exchange], event: gr.LikeData) -> None:
         """Keep a thumb up or down, with what it is about."""
@@ -456,8 +453,7 @@ class _Desk:
         try:
             self._bot.article(wanted)
         except UnknownArticle:
-            _tell("That article has been removed.")
-            return [gr.skip()] * (5 + IDEAS)
+            raise _refusal("That article has been removed.") from None
         return self._show(wanted, exchanges)
 
     def add_text(self, text: str, exchanges: list[Exchange]) -> Iterator[Updates]:
@@ -521,9 +517,10 @@ class _Desk:
             raise gr.Error(str(error), print_exception=False) from error
 
 
-def _tell(message: str) -> None:
-    """Show a short message over the page; an error would cover what is on it."""
+def _refusal(message: str) -> gr.Error:
+    """Show a short message, and return what to raise so that the events that follow do not run."""
     gr.Info(message, duration=4, title="")
+    return gr.Error(message, visible=False, print_exception=False)
 
 
 def _place(index: int | Sequence[int]) -> int:
@@ -536,7 +533,7 @@ def _no_ideas() -> Updates:
 
 
 def _clear(exchanges: Sequence[Exchange]) -> Any:
-    return gr.update(visible=bool(exchanges))
+    return gr.update(visible=bool(exchanges) and not exchanges[-1].running)
 
 
 def _say(error: BaseException) -> str:

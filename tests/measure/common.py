@@ -1,0 +1,157 @@
+"""What the measurements share: questions, bots, remembered model outputs, tables."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bot import Bot, Settings
+from bot.evaluate import Report, evaluate
+from bot.questions import Question, load_questions
+from bot.rerank import _Bundled
+from index import bundled
+from index.embed import Embedder
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding
+
+QUESTIONS = Path(__file__).parent.parent / "questions" / "alaska_summit.jsonl"
+
+HALVES = {"tune": "the half that values are chosen on", "report": "the half kept for reporting"}
+"""The halves of the question set, by the name in their ``split`` field."""
+
+_cross: dict[tuple[int, ...], float] = {}
+_queries: dict[str, list[float]] = {}
+
+
+def questions(*, quick: bool) -> list[Question]:
+    """Return the question set; of each kind and half every fifth question for a quick run."""
+    groups: dict[tuple[str, str], list[Question]] = {}
+    for question in load_questions(QUESTIONS):
+        groups.setdefault((question.kind, question.extra["split"]), []).append(question)
+    return [q for group in groups.values() for q in group[:: 5 if quick else 1]]
+
+
+@contextmanager
+def opened(**options: Any) -> Iterator[Bot]:
+    """Open a bot on the bundled article in a temporary store, without a developer's settings."""
+    patch = {name for name in os.environ if name.startswith("ASKARTICLE_")}
+    for name in patch:
+        del os.environ[name]
+    Settings.model_config["env_file"] = None
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Bot.open(Path(folder) / "store", articles=[bundled()], **options) as bot,
+    ):
+        yield bot
+
+
+@contextmanager
+def patched(owner: object, name: str, value: object) -> Iterator[None]:
+    """Set an attribute for the time of the block."""
+    before = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
+
+
+@contextmanager
+def remembered() -> Iterator[None]:
+    """Run the models once a text: what they say of it depends on nothing else.
+
+    Remembered are the cross-encoder's logits and the vectors of questions. The second reranking
+    model keeps its vectors itself, and its weight is applied after both.
+    """
+    cross_score, embed_query = _Bundled._cross_score, Embedder.embed_query
+
+    def logit(self: _Bundled, encoding: Encoding) -> float:
+        key = (*encoding.ids, -1, *encoding.type_ids)
+        if key not in _cross:
+            _cross[key] = cross_score(self, encoding)
+        return _cross[key]
+
+    def vector(self: Embedder, text: str) -> list[float]:
+        if text not in _queries:
+            _queries[text] = embed_query(self, text)
+        return _queries[text]
+
+    with patched(_Bundled, "_cross_score", logit), patched(Embedder, "embed_query", vector):
+        yield
+
+
+def ask_all(bot: Bot, asked: Sequence[Question], what: str) -> Report:
+    """Evaluate a bot with remembered model outputs; say on standard error what is asked."""
+    print(what, file=sys.stderr)
+    with remembered():
+        return evaluate(bot, asked, progress=True)
+
+
+def by_half(
+    reports: Mapping[str, Report],
+    what: str,
+    metrics: Mapping[str, str],
+    columns: Mapping[str, Callable[[str], object]] | None = None,
+) -> str:
+    """Return a table for each half: a row for each variant, the first being the reference.
+
+    Args:
+        reports: report by variant.
+        what: what was measured, for the line above each table.
+        metrics: name of a metric by the title of its column.
+        columns: further columns, from the name of the variant.
+    """
+    parts = {name: report.by("split") for name, report in reports.items()}
+    base = next(iter(parts.values()))
+    more = columns or {}
+    tables = []
+    for half, told in HALVES.items():
+        rows = [
+            [
+                name,
+                *(column(name) for column in more.values()),
+                *(part[half].metrics[m] for m in metrics.values()),
+                won_and_lost(part[half], base[half]),
+            ]
+            for name, part in parts.items()
+        ]
+        of = f"{what}; {half} half ({told}, {len(base[half].rows)} questions)"
+        tables.append(table(of, ["variant", *more, *metrics, "won : lost"], rows))
+    return "\n\n".join(tables)
+
+
+def won_and_lost(report: Report, base: Report) -> str:
+    """Return how many answerable questions are right in one run alone, and in the other alone."""
+    pairs = [
+        (one.verdict == "right", other.verdict == "right")
+        for one, other in zip(report.rows, base.rows, strict=True)
+        if one.answerable
+    ]
+    return f"{pairs.count((True, False))} : {pairs.count((False, True))}"
+
+
+def table(what: str, titles: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a Markdown table below a line that says what was measured, and on how many cores."""
+    lines = [
+        f"| {' | '.join(titles)} |",
+        f"|---|{'---:|' * (len(titles) - 1)}",
+        *(f"| {' | '.join(map(_shown, row))} |" for row in rows),
+    ]
+    return caption(what) + "\n\n" + "\n".join(lines)
+
+
+def caption(what: str) -> str:
+    """Return the line above a table."""
+    return f"{what}; {os.cpu_count()} cores."
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
