@@ -31,8 +31,8 @@ OFFERED = 3
 OVERVIEW_SENTENCES = (3, 6)
 """Fewest and most sentences of an overview."""
 
-NOVELTY = 0.7
-"""Weight of being unlike the sentences already chosen for an overview, against centrality."""
+NOVELTY = 0.3
+"""Weight of being unlike the sentences already taken for an overview, against centrality."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,18 +149,18 @@ def _readings(passage: Passage, text: str) -> list[tuple[tuple[str, int, int], l
 
 
 def overview(ranking: Ranking, store: Store) -> Draft:
-    """Answer with the sentences that cover an article: the lead, then central and unlike ones.
+    """Answer with the sentences that cover an article: the lead, then one of each part of the rest.
 
-    Centrality is a passage's mean cosine similarity to all others (degree centrality, Erkan and
-    Radev 2004, LexRank); each further choice is marked down for likeness to those made before
-    (maximal marginal relevance, Carbonell and Goldstein 1998).
+    Of each part that sentence is taken whose passage is the most like all others (degree
+    centrality of their vectors: Erkan and Radev 2004, LexRank), marked down for its likeness to
+    those taken before (maximal marginal relevance: Carbonell and Goldstein 1998).
     """
     import numpy as np
 
     scope = ranking.query.turn.articles
     articles = [a for a in store.articles() if not scope or a.id in scope]
-    claims: list[Scored] = []
     fewest, most = OVERVIEW_SENTENCES
+    taken: list[Scored] = []
     for article in articles[:most]:
         rows = [
             (span, vector)
@@ -169,26 +169,19 @@ def overview(ranking: Ranking, store: Store) -> Draft:
         ]
         if not rows:
             continue
+        wanted = max(fewest, min(most, len(rows) // 5)) if len(articles) == 1 else 1
         matrix = np.array([vector for _, vector in rows], dtype=float)
         likeness = matrix @ matrix.T
         centrality = likeness.mean(axis=1)
-        wanted = max(fewest, min(most, round(len(rows) / 5))) if len(articles) == 1 else 1
         chosen = [0]
-        while len(chosen) < min(wanted, len(rows)):
-            gain = centrality - NOVELTY * likeness[:, chosen].max(axis=1) * centrality.max()
-            for i, (span, _) in enumerate(rows):
-                if i in chosen or leans(article.text[span[0] : span[1]]):
-                    gain[i] = -np.inf
-            pick = int(gain.argmax())
-            if not np.isfinite(gain[pick]):
-                break
-            chosen.append(pick)
-        for i in sorted(chosen):
-            start, end = rows[i][0]
-            claims.append(Scored(article.id, start, end, article.text[start:end], 0.0))
-    if not claims:
-        return Draft(ranking, refused=True)
-    return Draft(ranking, claims=quote(claims), score=1.0)
+        for part in np.array_split(np.arange(1, len(rows)), wanted - 1) if wanted > 1 else []:
+            plain = [i for i in part if not leans(article.text[slice(*rows[i][0])])]
+            if plain:
+                worth = centrality - NOVELTY * likeness[:, chosen].max(axis=1)
+                chosen.append(max(plain, key=lambda i: worth[i]))
+        for start, end in (rows[i][0] for i in chosen):
+            taken.append(Scored(article.id, start, end, article.text[start:end], 0.0))
+    return Draft(ranking, claims=quote(taken), refused=not taken, score=float(bool(taken)))
 
 
 def _lead(passage: Passage, text: str) -> tuple[int, int] | None:

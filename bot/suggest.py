@@ -33,7 +33,12 @@ def suggest(article: Article, limit: int) -> tuple[str, ...]:
     for match in _NAMED_VERB.finditer(article.text):
         name, verb = match.group(1), match.group(2)
         last = name.split()[-1]
-        if last in seen or last not in counts or name.split()[0] in _FUNCTION:
+        if (
+            name[-2:] in ("’s", "'s")
+            or last in seen
+            or last not in counts
+            or name.split()[0] in _FUNCTION
+        ):
             continue
         seen.add(last)
         past = verb.endswith("ed") or verb in ("sought", "said", "found")

@@ -11,17 +11,24 @@ import logging
 import queue
 import re
 import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from contextvars import copy_context
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
-from bot.cite import strip_markdown
+from pydantic import SecretStr
+
+from bot.cite import declines, strip_markdown
 from bot.read import probability
-from bot.records import REFUSAL, Claim, Draft, Message, Ranking, Span, Turn
+from bot.records import REFUSAL, Claim, Draft, Message, Ranking, Span, Support, Turn
 from bot.rerank import Reranker
 from bot.settings import Settings
 from bot.verify import support
 from index import Passage
+from index.article import normalise
+from index.chunk import leans
 from index.errors import ModelUnavailable
 from index.sentences import sentence_spans
 from prompts import load
@@ -39,16 +46,60 @@ EXTRAS = {
 }
 """The extra of this package that installs a provider, by the provider's name."""
 
+PLACES = {"ollama": "http://127.0.0.1:11434"}
+"""Where the server of a provider is unless a setting says otherwise; others know it themselves."""
+
 LONGEST_QUESTION = 400
 """Characters of a rewritten question; a longer reply is an answer or a ramble, not a question."""
 
 RECALLED = 6
 """Earlier messages that the condense prompt is shown."""
 
-_MARKER = re.compile(r"[ \t]*\[\s*(\d{1,4}(?:\s*[,;]\s*\d{1,4})*)\s*\]")
-_UNFINISHED = re.compile(r"[ \t]*\[[\d\s,;]*$")
-_ITEM = re.compile(r"\s*(?:[-*+•]|\d+[.)])\s+|#+\s+")
-_DANGEROUS = re.compile(r"(?<!\\)([\[\]<])")
+MOST_CLAIMS = 30
+"""Sentences of a reply after which the model is stopped; small ones may never stop themselves."""
+
+LONGEST_REPLY = 60_000
+"""Characters of a reply, its thoughts included, after which the model is stopped."""
+
+PART = 0.1
+"""Support that a further sentence must add to count as carrying a part of the claim."""
+
+_FAULTS = (
+    ({"ModelTimeoutError", "TimeoutError", "TimeoutException"}, 408, "no answer in {wait:g} s"),
+    (
+        {"ModelConnectionError", "ConnectionError", "ConnectError"},
+        0,
+        "no server answers at {place}; start it, or set base_url to where it is",
+    ),
+    ({"ModelAuthenticationError"}, 401, "{place} refuses the key; set api_key to a valid one"),
+    ({"ModelPermissionDeniedError"}, 403, "{place} does not let this key use the model"),
+    ({"ModelNotFoundError"}, 404, "{place} has no such model; check its name and base_url"),
+    ({"ModelRateLimitError"}, 429, "{place} takes no more requests now; wait, or check the quota"),
+    ({"ContextOverflowError"}, 413, "the passages are more than the model can read"),
+)
+"""Class names in an error's ancestry, its HTTP status, and what to say of it."""
+
+_NUMBERS = r"\d{1,4}(?:\s*(?:[,;&–-]|and)\s*\d{1,4})*"
+_MARKER = re.compile(
+    rf"[ \t]*\\?(?:\[\[|[\[【])\s*\^?(?:(?:passage|source)s?\s+)?(?P<numbers>{_NUMBERS})\s*"
+    r"\\?(?:\]\]|[\]】])(?:\([^()\s]*\))?"
+    # Never closed: "[1 and so on", or "[" at the very end.
+    r"|[ \t]*\[(?:\d{1,2}(?:\s*,\s*\d{1,2})*(?=[\s.,;:!?]|$)(?![^\[\]\n]*\])|$)",
+    re.IGNORECASE,
+)
+_OPEN = re.compile(r"\\?[\[【][^\]】\n]{0,30}$")
+_RANGE = re.compile(r"(\d+)\s*[–-]\s*(\d+)")
+_THOUGHT = re.compile(r"\s*<think(?:ing)?>(?:.*?(?P<closed></think(?:ing)?>)|.*)", re.DOTALL)
+_SPACE = re.compile(r"\s")
+_ITEM = re.compile(r"\s*(?P<mark>[-*+•]|\d{1,3}[.)])\s")
+_HEADING = re.compile(r"\s*#{1,6}\s")
+_LINE_START = re.compile(r"\s*(?:(?:[-*+•>]|\d{1,2}[.)])\s*)?[*_\"“(]*")
+# What markers leave behind: "(see )", a leading ":".
+_LITTER = re.compile(r"\s*\((?:\s*(?:see|sources?:?|passages?|cf\.|[,;&]|and))*\s*\)|^[\s:;,–—]+")
+_SOURCES = re.compile(
+    r"\W*(?:(?:sources?|references?|citations?|passages?|and)\W*)+", re.IGNORECASE
+)
+_LABEL = re.compile(r"(?:right|rewritten|(?:\w+ )?question)\s*:\s*", re.IGNORECASE)
 
 
 class Writer:
@@ -67,23 +118,31 @@ class Writer:
         self.timeout = timeout
 
     def rewrite(self, turn: Turn) -> str:
-        """Return the question of a turn so that it stands alone.
+        """Return the question of a turn so that it stands alone; "" where the reply is no question.
 
         Raises:
-            ModelUnavailable: the model failed, or its reply is no question.
+            ModelUnavailable: the model failed.
         """
         recalled = turn.history[-RECALLED:]
         history = "\n".join(f"{m.role.capitalize()}: {_clip(m)}" for m in recalled)
         messages = load("condense").render(history=history, question=turn.question)
-        lines = "".join(self._tokens(messages)).strip().splitlines()
-        reply = lines[0].strip().strip('"“”«»') if lines else ""
-        if not reply or len(reply) > LONGEST_QUESTION:
-            log.info("the rewritten question is unusable: %r", reply[:80])
+        reply = ""
+        for words in self._tokens(messages):
+            reply += words
+            if len(reply) > LONGEST_REPLY or "\n" in _spoken(reply).strip():
+                break
+        first = next(iter(_spoken(reply).strip().splitlines()), "")
+        question = _LABEL.sub("", strip_markdown(first), count=1).strip(' "“”«»')
+        answers = turn.question.endswith("?") and not question.endswith("?")
+        if answers or not 0 < len(question) <= LONGEST_QUESTION:
+            log.info("the rewritten question is unusable: %r", question[:80])
             return ""
-        return reply
+        return question
 
     def write(self, ranking: Ranking, title: str, reranker: Reranker) -> Iterator[Draft]:
         """Yield drafts that grow as the model writes; the last one is complete.
+
+        None is shown before a first sentence is found to hold.
 
         Args:
             ranking: the evidence.
@@ -98,22 +157,24 @@ class Writer:
         messages = load("write").render(
             title=title, evidence=numbered, question=ranking.question, refusal=REFUSAL
         )
-        resolve = Resolver(evidence, reranker)
-        text = ""
+        reply = Reply(Resolver(evidence, reranker), len(evidence))
         draft = Draft(ranking, model=self.name)
-        for token in self._tokens(messages):
-            text += token
-            claims, dropped = parse(text, resolve, final=False)
-            if claims != draft.claims and not _refuses(text, final=False):
-                draft = replace(draft, claims=claims, dropped_markers=dropped)
+        for words in self._tokens(messages):
+            if reply.add(words) and reply.holds and not reply.refused:
+                draft = replace(draft, claims=reply.claims, dropped_markers=reply.dropped)
                 yield draft
-        if not any(ch.isalnum() for ch in text):
+            if reply.full or reply.refused:
+                break
+        reply.close()
+        if not reply.claims:
             raise ModelUnavailable(f"{self.name} replied with nothing")
-        claims, dropped = parse(text, resolve, final=True)
-        draft = replace(draft, claims=claims, dropped_markers=dropped, written=text)
-        if _refuses(text, final=True):
-            draft = replace(draft, claims=(), refused=True)
-        yield draft
+        yield replace(
+            draft,
+            claims=() if reply.refused else reply.claims,
+            refused=reply.refused,
+            dropped_markers=reply.dropped,
+            written=reply.text,
+        )
 
     def _tokens(self, messages: Sequence[tuple[str, str]]) -> Iterator[str]:
         """Yield the model's words; a thread waits for them, so that a stuck model can be left."""
@@ -122,20 +183,18 @@ class Writer:
 
         def listen() -> None:
             try:
-                stream = self.model.stream(list(messages))
-                try:
+                with closing(cast("Any", self.model.stream(list(messages)))) as stream:
                     for chunk in stream:
                         if stopped.is_set():
-                            break
-                        words.put(chunk.text)
-                finally:
-                    if hasattr(stream, "close"):
-                        stream.close()
+                            return
+                        words.put(str(chunk.text))
                 words.put(None)
             except BaseException as error:
                 words.put(error)
 
-        threading.Thread(target=listen, name="chat-model", daemon=True).start()
+        # In a copy of this context, so that LangChain's callbacks see the model's run as a part.
+        run = copy_context().run
+        threading.Thread(target=run, args=(listen,), name="chat-model", daemon=True).start()
         try:
             while True:
                 try:
@@ -147,11 +206,30 @@ class Writer:
                 if word is None:
                     return
                 if isinstance(word, BaseException):
-                    log.info("the chat model failed", exc_info=word)
-                    raise ModelUnavailable(f"{self.name} failed: {_reason(word)}") from word
+                    why = self._explain(word)
+                    log.info("%s failed: %s", self.name, why)
+                    raise ModelUnavailable(f"{self.name} failed: {why}") from word
                 yield word
         finally:
             stopped.set()
+
+    def _explain(self, error: BaseException) -> str:
+        """Return in plain words, without secrets, what went wrong."""
+        if "No generation chunks" in str(error):
+            return "it replied with nothing"
+        ancestry = {cls.__name__ for cls in type(error).__mro__}
+        status = getattr(error, "status_code", None)
+        for kinds, code, words in _FAULTS:
+            if kinds & ancestry or status == code:
+                return words.format(wait=self.timeout, place=self._place())
+        held = vars(self.model).values()
+        return _reason(error, [v.get_secret_value() for v in held if isinstance(v, SecretStr)])
+
+    def _place(self) -> str:
+        """Return the address of the model's server, without a password that it may hold."""
+        known = (getattr(self.model, name, None) for name in ("openai_api_base", "base_url"))
+        usual = PLACES.get(self.name.partition(":")[0], "the provider's address")
+        return re.sub(r"//[^/@]*@", "//", str(next(filter(None, known), usual)))
 
 
 def open_writer(settings: Settings, model: BaseChatModel | None = None) -> Writer | None:
@@ -163,43 +241,65 @@ def open_writer(settings: Settings, model: BaseChatModel | None = None) -> Write
     if model is not None:
         name = getattr(model, "model_name", None) or getattr(model, "model", None)
         return Writer(model, str(name or type(model).__name__), settings.model_timeout)
-    if not settings.model:
+    name = (settings.model or "").strip()
+    if not name:
         return None
-    provider, _, rest = settings.model.partition(":")
-    if not rest:
+    provider, _, rest = name.partition(":")
+    if not provider or not rest:
+        lack = "gives no name of a model" if provider and ":" in name else "names no provider"
         raise ModelUnavailable(
-            f"The model {settings.model!r} names no provider; write it as provider:name, for "
-            "example openai:gpt-4.1-mini or ollama:qwen3:4b"
+            f"The model {name!r} {lack}; write it as provider:name, for example "
+            "openai:gpt-4.1-mini or ollama:qwen3:4b"
         )
     provider = {"google": "google_genai"}.get(provider, provider)
     from langchain.chat_models import init_chat_model
 
+    try:
+        chat = init_chat_model(rest, model_provider=provider, **_options(settings, provider))
+    except ImportError as error:
+        extra = EXTRAS.get(provider)
+        how = f"pip install 'askarticle[{extra}]'" if extra else _reason(error)
+        raise ModelUnavailable(
+            f"The package for {provider} models is not installed. Install it: {how}"
+        ) from error
+    except Exception as error:
+        said = str(error).lower()
+        if "unsupported" in said and "provider" in said:
+            why = f"there is no provider {provider!r}; the usual ones are {', '.join(EXTRAS)}"
+        elif "credential" in said or "api_key" in said or "api key" in said:
+            why = "no key is given; set ASKARTICLE_API_KEY or the provider's own variable"
+        else:
+            key = settings.api_key.get_secret_value() if settings.api_key else ""
+            why = _reason(error, [key])
+        raise ModelUnavailable(f"The model {name!r} cannot be set up: {why}") from error
+    return Writer(chat, name, settings.model_timeout)
+
+
+def _options(settings: Settings, provider: str) -> dict[str, Any]:
+    """Return the arguments for a provider's chat model."""
     options: dict[str, Any] = {"temperature": settings.temperature}
-    if provider != "ollama":
-        options |= {"timeout": settings.model_timeout, "max_retries": 1}
+    host = urlsplit(settings.base_url or PLACES.get(provider, "")).hostname
+    near = host in ("localhost", "127.0.0.1", "::1")
+    client = {"timeout": settings.model_timeout, "trust_env": not near}  # no proxy knows this host
+    if provider == "ollama":
+        options["client_kwargs"] = client
+    else:
+        options |= {"timeout": settings.model_timeout, "max_retries": 0 if near else 1}
     if settings.base_url:
         options["base_url"] = settings.base_url
     if settings.api_key:
         options["api_key"] = settings.api_key.get_secret_value()
     elif settings.base_url and provider == "openai":
         options["api_key"] = "none"  # local servers need none, but the client insists on one
-    try:
-        chat = init_chat_model(f"{provider}:{rest}", **options)
-    except ImportError as error:
-        extra = EXTRAS.get(provider)
-        how = f"pip install 'askarticle[{extra}]'" if extra else f"its package: {error}"
-        raise ModelUnavailable(
-            f"The package for {provider} models is not installed. Install {how}"
-        ) from error
-    except Exception as error:
-        raise ModelUnavailable(
-            f"The model {settings.model!r} cannot be set up: {_reason(error)}"
-        ) from error
-    return Writer(chat, settings.model, settings.model_timeout)
+    if near and provider == "openai":
+        import httpx
+
+        options["http_client"] = httpx.Client(**cast("Any", client))
+    return options
 
 
 class Resolver:
-    """Finds the sentences of the evidence that carry a claim; remembers what it found.
+    """Finds the sentences of the evidence that carry a claim.
 
     Args:
         evidence: the passages, in the order of their numbers.
@@ -207,140 +307,258 @@ class Resolver:
     """
 
     def __init__(self, evidence: Sequence[Passage], reranker: Reranker) -> None:
-        """Start with nothing found."""
+        """Keep the evidence."""
         self.evidence = evidence
         self.reranker = reranker
-        self._found: dict[tuple[str, tuple[int, ...]], tuple[Span, ...]] = {}
 
-    def __call__(self, claim: str, numbers: tuple[int, ...]) -> tuple[Span, ...]:
-        """Return the sentences that carry a claim, in the passages of these numbers if they do.
+    def __call__(self, claim: str, numbers: Sequence[int]) -> tuple[tuple[Span, ...], bool]:
+        """Return the sentences that carry a claim, and whether they do carry it.
 
-        Where none of them does, or the claim has no number, all of the evidence is looked
-        through, and a sentence counts only if it supports the claim fully.
+        The passages of these numbers come first. Where none of them carries it, or the claim has
+        no number, all of the evidence is looked through, and a sentence counts only if it supports
+        the claim fully.
         """
-        key = (claim, numbers)
-        if key not in self._found:
-            named = [self._carrier(claim, [self.evidence[n - 1]]) for n in numbers]
-            spans = tuple(dict.fromkeys(span for carrier in named for span in carrier[0]))
-            if not any(verdict != "unsupported" for _, verdict in named):
-                other, verdict = self._carrier(claim, self.evidence)
-                if verdict == "supported":
-                    spans = other
-            self._found[key] = spans
-        return self._found[key]
+        named = [self._carrier(claim, [self.evidence[n - 1]]) for n in numbers]
+        found = _together(claim, [c for c in named if c.support.verdict != "unsupported"])
+        every = _together(claim, named)
+        if every.support.score > found.support.score + PART:
+            found = every  # each of them carries a part
+        if found.support.verdict == "unsupported":
+            other = self._carrier(claim, self.evidence)
+            if other.support.verdict == "supported":
+                return other.spans, True
+            return every.spans, False
+        return found.spans, True
 
-    def _carrier(self, claim: str, passages: Sequence[Passage]) -> tuple[tuple[Span, ...], str]:
-        """Return the sentence (or two of one passage) that best carries a claim, and how well."""
-        options = [
-            (passage, (start, end), passage.text[start - passage.start : end - passage.start])
-            for passage in passages
-            for start, end in passage.sentences
-        ]
-        if not options:
-            return (), "unsupported"
-        logits = self.reranker.score([(claim, text) for _, _, text in options])
-        rated = [
-            (support(claim, text).score + 0.5 * probability(logit), i)
-            for i, ((_, _, text), logit) in enumerate(zip(options, logits, strict=True))
-        ]
-        rated.sort(key=lambda pair: (-pair[0], pair[1]))
-        best = rated[0][1]
-        chosen = [best]
-        alone = support(claim, options[best][2])
-        result = alone
-        same = [i for _, i in rated[1:] if options[i][0] is options[best][0]]
-        if alone.verdict != "supported" and same:
-            pair = sorted([best, same[0]])
-            both = support(claim, " ".join(options[i][2] for i in pair))
-            if both.score > alone.score + 0.1:
-                chosen, result = pair, both
-        spans = tuple(
-            Span(options[i][0].article_id, *options[i][1], probability(logits[i])) for i in chosen
-        )
-        return spans, result.verdict
+    def _carrier(self, claim: str, passages: Sequence[Passage]) -> _Carrier:
+        """Return the sentence (or two of one passage) that best carries a claim."""
+        options = [(p, *sentence) for p in passages for sentence in _sentences(p)]
+        logits = self.reranker.score([(claim, text) for _, _, text, _ in options])
+        rated: list[tuple[float, Passage, _Carrier]] = []
+        for (passage, where, text, context), logit in zip(options, logits, strict=True):
+            span = Span(passage.article_id, *where, probability(logit))
+            carrier = _Carrier((span,), text, context, support(claim, text, context))
+            rated.append((carrier.support.score + 0.5 * span.score, passage, carrier))
+        if not rated:
+            return _together(claim, [])
+        rated.sort(key=lambda entry: -entry[0])
+        _, home, best = rated[0]
+        second = next((c for _, passage, c in rated[1:] if passage is home), None)
+        if best.support.verdict != "supported" and second:
+            both = _together(claim, sorted([best, second], key=lambda c: c.spans[0].start))
+            if both.support.score > best.support.score + PART:
+                return both
+        return best
 
 
-def parse(text: str, resolve: Resolver, *, final: bool) -> tuple[tuple[Claim, ...], int]:
-    """Split what a model has written so far into claims, and resolve their markers.
+@dataclass(frozen=True, slots=True)
+class _Carrier:
+    """Sentences of the evidence, their text and what they lean on, and how well they carry it."""
+
+    spans: tuple[Span, ...]
+    text: str
+    context: str
+    support: Support
+
+
+def _together(claim: str, carriers: Sequence[_Carrier]) -> _Carrier:
+    text = " ".join(c.text for c in carriers)
+    context = " ".join(c.context for c in carriers)
+    spans = tuple(dict.fromkeys(span for c in carriers for span in c.spans))
+    return _Carrier(spans, text, context, support(claim, text, context))
+
+
+def _sentences(passage: Passage) -> Iterator[tuple[tuple[int, int], str, str]]:
+    """Yield each sentence of a passage: where, its text, and the one before if it leans on it."""
+    before = passage.context
+    for start, end in passage.sentences:
+        text = passage.text[start - passage.start : end - passage.start]
+        yield (start, end), text, before if leans(text) else ""
+        before = text
+
+
+class Reply:
+    """What a chat model has written so far, as claims; claims once made stay as they are.
+
+    A sentence becomes a claim when the first word of the next one is complete, and with it the
+    markers between them. In which pieces the words came makes no difference.
 
     Args:
-        text: the reply so far, or the whole of it.
-        resolve: finds the sentences that carry a claim.
-        final: whether the reply is complete; if not, its last sentence is held back.
+        resolve: returns the sentences that carry a claim with these passage numbers, and whether
+            they do carry it.
+        passages: how many passages there are.
 
-    Returns:
-        The claims, and how many markers were dropped: unknown numbers, and ones never closed.
+    Attributes:
+        text: the reply, word for word.
+        claims: its sentences so far.
+        dropped: how many markers were dropped: unknown numbers, and ones never closed.
+        holds: whether the evidence carries any of the claims.
     """
-    dropped = 0
-    unfinished = _UNFINISHED.search(text)
-    if unfinished:
-        text = text[: unfinished.start()]
-        dropped += final
-    bare, marks = _lift_markers(text)
-    spans = sentence_spans(bare)
-    numbers: list[list[int]] = [[] for _ in spans]
-    for position, number in marks:
-        if not 1 <= number <= len(resolve.evidence):
-            dropped += 1
-            continue
-        owner = _owner(bare, spans, position)
-        if owner is not None and number not in numbers[owner]:
-            numbers[owner].append(number)
-    complete = len(spans) if final else len(spans) - 1
-    claims = []
-    for i, (start, end) in enumerate(spans[:complete]):
-        item = _ITEM.match(bare[start:end])
-        lead = item.end() if item else 0
-        previous = spans[i - 1][1] if i else 0
-        sentence = bare[start + lead : end]
-        if not any(ch.isalnum() for ch in sentence):
-            continue
-        carried = resolve(strip_markdown(sentence), tuple(numbers[i]))
-        safe = _DANGEROUS.sub(r"\\\1", sentence)
-        before = bare[previous : start + lead]
-        claims.append(Claim(safe, carried, before, quoted=False))
-    return tuple(claims), dropped
+
+    def __init__(
+        self,
+        resolve: Callable[[str, Sequence[int]], tuple[tuple[Span, ...], bool]],
+        passages: int,
+    ) -> None:
+        """Start empty."""
+        self.text = ""
+        self.claims: tuple[Claim, ...] = ()
+        self.dropped = 0
+        self.holds = False
+        self._resolve = resolve
+        self._passages = passages
+        self._thinking = True  # until it is known that it is not
+        self._read = 0  # claims were made of the text up to here
+        self._seen = 0  # and were looked for up to here
+
+    @property
+    def full(self) -> bool:
+        """Whether no more of it is wanted."""
+        return len(self.claims) >= MOST_CLAIMS or len(self.text) > LONGEST_REPLY
+
+    @property
+    def refused(self) -> bool:
+        """Whether it says that the article does not say it, and nothing that holds besides."""
+        said = [declines(claim.text) for claim in self.claims]
+        return bool(said) and (said[0] or (any(said) and not self.holds))
+
+    def add(self, words: str) -> bool:
+        """Add the words that came next; return whether there are new claims."""
+        had = len(self.claims)
+        self.text += words
+        for space in _SPACE.finditer(self.text, self._seen):
+            if self._thinking and not self._skip_thoughts():
+                break
+            self._seen = space.end()
+            if space.start() > self._read:
+                self._take(space.start(), final=False)
+        return len(self.claims) > had
+
+    def close(self) -> None:
+        """Make claims of what is left."""
+        if not self._thinking or self._skip_thoughts():
+            self._take(len(self.text), final=True)
+
+    def _skip_thoughts(self) -> bool:
+        """Pass over the thoughts that some models put before a reply; return whether they ended."""
+        thought = _THOUGHT.match(self.text)
+        self._thinking = bool(thought and not thought["closed"])
+        if thought and thought["closed"]:
+            self._read = self._seen = thought.end()
+        return not self._thinking
+
+    def _take(self, end: int, *, final: bool) -> None:
+        """Make claims of the sentences before ``end`` that are complete."""
+        part = self.text[self._read : end]
+        if not final and _OPEN.search(part):
+            return
+        bare, marks = _lift_markers(part)
+        spans = sentence_spans(bare)
+        complete = len(spans) if final else len(spans) - 1
+        if complete < 1 and not final:
+            return
+        owners = [_owner(bare, spans, mark.position) for mark in marks]
+        read = len(part)
+        if not final:
+            edge = spans[complete - 1][1]
+            taken = sum(m.end - m.start for m in marks if m.position <= edge)
+            own = (m.end for m, owner in zip(marks, owners, strict=True) if owner < complete)
+            read = max([edge + taken, *own])
+        numbers: list[list[int]] = [[] for _ in spans]
+        for mark, owner in zip(marks, owners, strict=True):
+            if mark.start >= read:
+                continue
+            known = [n for n in mark.numbers if 1 <= n <= self._passages]
+            self.dropped += (len(mark.numbers) or 1) - len(known)
+            if spans:
+                numbers[owner] += known
+        for i, (start, stop) in enumerate(spans[:complete]):
+            gap = bare[spans[i - 1][1] if i else 0 : start]
+            self._claim(gap, bare[start:stop], dict.fromkeys(numbers[i]))
+        self._read += read
+
+    def _claim(self, gap: str, sentence: str, numbers: Iterable[int]) -> None:
+        """Make a claim of a sentence, unless it is a heading, a list of sources or a repetition."""
+        plain = normalise(" ".join(_LITTER.sub("", strip_markdown(sentence)).split()))
+        if (
+            not any(ch.isalnum() for ch in plain)
+            or _HEADING.match(sentence)
+            or _SOURCES.fullmatch(plain)
+            or any(plain == claim.text for claim in self.claims)
+        ):
+            return
+        spans, holds = ((), False) if declines(plain) else self._resolve(plain, tuple(numbers))
+        item = _ITEM.match(sentence)
+        mark = f"{item['mark'].rstrip(').')}. " if item and item["mark"][0].isdigit() else "- "
+        lines = gap.count("\n") if self.claims else -1
+        before = ("", " ", "\n", "\n\n")[min(lines, 2) + 1] + (mark if item else "")
+        self.claims += (Claim(plain, spans, before, quoted=False),)
+        self.holds |= holds
 
 
-def _lift_markers(text: str) -> tuple[str, list[tuple[int, int]]]:
-    """Return the text without its markers, and each marker's position in it with its number."""
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """A marker: where it was among the words without markers, its place in the text, its numbers.
+
+    One that was never closed has no numbers.
+    """
+
+    position: int
+    start: int
+    end: int
+    numbers: tuple[int, ...]
+
+
+def _lift_markers(text: str) -> tuple[str, list[_Mark]]:
+    """Return the text without its markers, and the markers."""
     bare, last = "", 0
-    marks: list[tuple[int, int]] = []
+    marks: list[_Mark] = []
     for match in _MARKER.finditer(text):
         bare += text[last : match.start()]
-        marks += [(len(bare), int(n)) for n in re.findall(r"\d+", match[1])]
+        listed = _RANGE.sub(_spread, match["numbers"] or "")
+        numbers = tuple(int(n) for n in re.findall(r"\d+", listed))
+        marks.append(_Mark(len(bare), *match.span(), numbers))
         last = match.end()
     return bare + text[last:], marks
 
 
-def _owner(bare: str, spans: Sequence[tuple[int, int]], position: int) -> int | None:
-    """Return which sentence a marker belongs to: the one before it on its line, else the next."""
-    before = [i for i, (start, _) in enumerate(spans) if start < position]
+def _spread(match: re.Match[str]) -> str:
+    """Return a range of numbers one by one, if it is short: "1-3" means 1, 2 and 3."""
+    first, last = int(match[1]), int(match[2])
+    spread = range(first, last + 1) if 0 <= last - first < 10 else (first, last)
+    return " ".join(map(str, spread))
+
+
+def _owner(bare: str, spans: Sequence[tuple[int, int]], position: int) -> int:
+    """Return which sentence a marker belongs to: the one before it, but at a line's start the next.
+
+    A marker alone on its line belongs to the sentence before.
+    """
     line = bare.rfind("\n", 0, position) + 1
-    if before and (spans[before[-1]][1] > line):
-        return before[-1]
-    after = [i for i, (start, _) in enumerate(spans) if start >= position]
-    return after[0] if after else (before[-1] if before else None)
+    rest = bare[position:].partition("\n")[0]
+    if _LINE_START.fullmatch(bare, line, position) and any(ch.isalnum() for ch in rest):
+        return next((i for i, (_, end) in enumerate(spans) if end > position), 0)
+    return max((i for i, (start, _) in enumerate(spans) if start < position), default=0)
 
 
-def _refuses(text: str, *, final: bool) -> bool:
-    """Whether a reply is the refusal phrase, or (not final) may still become it."""
-    said, phrase = text.strip().lower().strip('"*'), REFUSAL.lower()
-    if final:
-        return said.startswith(phrase.rstrip("."))
-    return phrase.startswith(said) or said.startswith(phrase.rstrip("."))
+def _spoken(reply: str) -> str:
+    """Return a reply without the thoughts that some models put before it."""
+    return _THOUGHT.sub("", reply, count=1) if _THOUGHT.match(reply) else reply
 
 
 def _clip(message: Message) -> str:
-    text = strip_markdown(message.content)
+    """Return a message for the condense prompt: plain, without markers, not too long."""
+    text = strip_markdown(_lift_markers(message.content)[0])
     return text if len(text) <= 600 else text[:600] + "…"
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: BaseException, secrets: Iterable[str] = ()) -> str:
     """Return the first line of an error, without secrets that providers echo."""
     lines = str(error).strip().splitlines()
     text = lines[0] if lines else type(error).__name__
-    return re.sub(r"(sk-|key[=:\s]+)\S+", r"\1…", text)[:200]
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "…")
+    return re.sub(r"(sk-|AIza|Bearer |key[=:\s]+)[^\s,'\"]+", r"\1…", text)[:200].rstrip(" .")
 
 
-__all__ = ["EXTRAS", "Resolver", "Writer", "open_writer", "parse"]
+__all__ = ["EXTRAS", "Reply", "Resolver", "Writer", "open_writer"]

@@ -21,14 +21,15 @@ from tests.measure.common import HALVES, opened, patched, questions, remembered,
 Array = NDArray[np.float64]
 
 PENALTY = 0.01
-"""Weight of the squared weights, on columns of standard deviation 1."""
+"""Weight of the squared weights, on signs divided by their standard deviation."""
 
 
 def measure(*, quick: bool) -> str:
     """Return the weights fitted on each half beside those in use, and how well they part."""
     rows = gather(questions(quick=quick))
     data = {half: matrix(rows, half) for half in HALVES}
-    weights = {f"{half} half": fit(*data[half]) for half in HALVES}
+    spread = np.concatenate([signs for signs, _ in data.values()]).std(axis=0)
+    weights = {f"{half} half": fit(*data[half], spread) for half in HALVES}
     weights["in use"] = np.array([*astuple(abstain.WEIGHTS), abstain.BIAS])
     titles = ["fitted on", *(f.name for f in fields(Signs)), "bias"]
     titles += [f"AUROC, {half} half" for half in HALVES]
@@ -68,13 +69,17 @@ def matrix(rows: Sequence[tuple[Question, Signs]], half: str) -> tuple[Array, ND
     return np.array([s for s, _ in kept], float), np.array([y for _, y in kept])
 
 
-def fit(signs: Array, answerable: NDArray[np.bool_]) -> Array:
+def fit(signs: Array, answerable: NDArray[np.bool_], spread: Array) -> Array:
     """Return a weight for each sign, all at or above 0, and the bias.
 
     Both classes count the same, however many questions each has.
+
+    Args:
+        signs: a row for each question.
+        answerable: whether each is answerable.
+        spread: what each sign is divided by before the penalty; its standard deviation over the
+            whole question set, answers unseen, since the rare signs hardly vary within a half.
     """
-    spread = signs.std(axis=0)
-    spread[spread == 0] = 1.0
     scaled = np.column_stack([signs / spread, np.ones(len(signs))])
     share = answerable.mean()
     counts = np.where(answerable, 0.5 / share, 0.5 / (1 - share)) / len(signs)

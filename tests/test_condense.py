@@ -1,0 +1,190 @@
+"""Whether a turn stands alone, what kind it is, and what is searched for."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.condense import FORMS, condense, stands_alone
+from bot.kinds import kind
+from bot.spell import correct
+from bot.turns import understand
+from index import bundled
+
+ALONE = [
+    "What does Ukraine demand?",
+    "When Putin spoke, did he mention NATO?",
+    "Is it true that Trump will attend?",
+    "Which leaders warned that peace needs Ukraine's involvement?",
+    "Who wants peacekeepers and what does Russia think of it?",
+    "Are there any conditions for a ceasefire?",
+    "What will Trump do if the first meeting goes well?",
+    "How many meetings were there in Istanbul?",
+    "Does Russia say that it won?",
+    "What does this article say about Macron?",
+]
+LEANING = [
+    "Who else?",
+    "And in Riyadh?",
+    "Will he attend?",
+    "Why?",
+    "When was that?",
+    "What about Ukraine?",
+    "How did Ukraine react to it?",
+    "Does Russia admit it?",
+    "What are their names?",
+    "Did Trump meet him?",
+    "In Riyadh?",
+]
+
+
+@pytest.mark.parametrize("question", ALONE)
+def test_a_question_with_its_own_subject_stands_alone(question: str) -> None:
+    assert stands_alone(question)
+
+
+@pytest.mark.parametrize("question", LEANING)
+def test_a_follow_up_does_not_stand_alone(question: str) -> None:
+    assert not stands_alone(question)
+
+
+def ask(question: str, *before: str) -> tuple[str, ...]:
+    history = [
+        {"role": role, "content": text}
+        for role, text in zip(["user", "assistant"] * len(before), before, strict=False)
+    ]
+    turn = understand({"question": question, "history": history})
+    return condense(turn, [bundled().text]).forms
+
+
+@pytest.mark.parametrize("question", ALONE)
+def test_history_does_not_touch_a_question_that_stands_alone(question: str) -> None:
+    forms = ask(question, "Where is Keir Starmer from?", "Keir Starmer is U.K. Prime Minister.")
+    assert forms == ask(question)
+    assert forms[0] == question
+
+
+def test_a_pronoun_is_tried_with_the_names_before_it() -> None:
+    forms = ask("Will he attend?", "Who is the president of Ukraine?", "Volodymyr Zelensky.")
+    assert "Will Volodymyr Zelensky attend?" in forms
+    assert not any(form.startswith("Will he") for form in forms)
+
+
+def test_a_bare_question_word_takes_the_place_of_the_one_before() -> None:
+    assert "When are Trump and Putin meeting?" in ask("When?", "Where are Trump and Putin meeting?")
+    assert "Why does Ukraine want guarantees?" in ask("Why?", "Does Ukraine want guarantees?")
+    assert "When did Macron talk with Trump?" in ask("When was that?", "Did Macron talk with Trump?")
+
+
+def test_a_name_alone_takes_the_place_of_the_name_before() -> None:
+    assert "What does Ukraine want?" in ask("What about Ukraine?", "What does Russia want?")
+    forms = ask("And in Riyadh?", "Were Europeans at the Istanbul meetings?")
+    assert "Were Europeans at the Riyadh meetings?" in forms
+
+
+def test_a_follow_up_to_a_follow_up_goes_back_to_the_question_that_stands_alone() -> None:
+    forms = ask("Why?", "Does Macron want to send troops?", "Yes.", "Who else?", "Starmer.")
+    assert "Why does Macron want to send troops?" in forms
+
+
+def test_who_else_leaves_out_what_was_given() -> None:
+    history = [
+        {"role": "user", "content": "Who wants to send peacekeepers?"},
+        {"role": "assistant", "content": "Macron does. [1]"},
+    ]
+    query = condense(understand({"question": "Who else?", "history": history}))
+    assert query.exclude
+    assert "Macron does." in query.given
+    alone = condense(understand("What other countries signed the statement?"))
+    assert alone.given == ""
+
+
+def test_a_rewritten_question_is_searched_as_it_is() -> None:
+    turn = understand({"question": "Why?", "history": [{"role": "user", "content": "Is it cold?"}]})
+    assert condense(turn, rewrite=lambda _: "Why is Alaska cold?").forms == ("Why is Alaska cold?",)
+    assert len(condense(turn, rewrite=lambda _: "").forms) >= 1
+
+
+@given(
+    question=st.text(max_size=300),
+    history=st.lists(st.text(max_size=200), max_size=4),
+)
+def test_no_turn_fails(question: str, history: list[str]) -> None:
+    forms = ask(question, *history)
+    assert 1 <= len(forms) <= 2 * FORMS
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("What is this about?", "overview"),
+        ("what's this article about", "overview"),
+        ("Summarise it", "overview"),
+        ("Please summarize the article in three sentences", "overview"),
+        ("main points?", "overview"),
+        ("tl;dr", "overview"),
+        ("Give me a short summary", "overview"),
+        ("What are the key takeaways of the article?", "overview"),
+        ("hi", "chat"),
+        ("Hello there!", "chat"),
+        ("thanks a lot!", "chat"),
+        ("Thank you so much", "chat"),
+        ("who are you", "chat"),
+        ("", "empty"),
+        ("?!… 🙂", "empty"),
+        ("What does the article give an overview of?", "lookup"),
+        ("What is the summit about?", "lookup"),
+        ("Summarise Ukraine's demands", "lookup"),
+        ("Thank you. When is the summit?", "lookup"),
+        ("hi, who is Macron?", "lookup"),
+        ("What does it say about Macron?", "lookup"),
+    ],
+)
+def test_the_kind_of_a_turn(question: str, expected: str) -> None:
+    assert kind(question) == expected
+
+
+@pytest.mark.parametrize("pattern", ["thanks a lot ", "hi there ", "please make ", "in a word "])
+def test_telling_the_kind_takes_no_longer_for_hostile_text(pattern: str) -> None:
+    short, long = pattern * 5 + "x", pattern * 140 + "x"
+    began = time.process_time()
+    kind(short)
+    kind(long)
+    assert kind(long) == "lookup"
+    assert time.process_time() - began < 5  # exponential matching would take years
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("who is steve witkof", "who is Steve Witkoff"),
+        ("when is teh sumit", "when is the Summit"),
+        ("wat does ukrain want", "what does Ukraine want"),
+        ("Will Zelenskyy attend?", "Will Zelensky attend?"),
+        ("What did Macorn say?", "What did Macron say?"),
+    ],
+)
+def test_misspelt_words_are_set_right_by_the_articles_words(typed: str, meant: str) -> None:
+    assert correct(typed, [bundled().text]).lower() == meant.lower()
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What does Ukraine demand?",
+        "Does the Kremlin concede that many minors live there?",
+        "How many troops may Ukraine station within its borders?",
+        "Which summits were held?",
+        "What did Biden say?",
+    ],
+)
+def test_words_that_exist_are_left_alone(question: str) -> None:
+    assert correct(question, [bundled().text]) == question
+
+
+def test_names_typed_small_get_their_capitals_only_where_nothing_is_capital() -> None:
+    assert correct("what does ukraine want", [bundled().text]) == "what does Ukraine want"
+    assert correct("What does ukraine want", [bundled().text]) == "What does ukraine want"

@@ -1,0 +1,222 @@
+"""Retrieval, reading and refusing, on the real models."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from bot import REFUSAL, Answer, Article, Bot
+from bot.abstain import WEIGHTS, Signs, answerability, holds_count, holds_kind
+from bot.retrieve import DEPTH, EVIDENCE
+from bot.suggest import suggest
+from index import bundled
+
+FACTS = [
+    ("On which day is the summit?", "on Friday"),
+    ("Where will Trump and Putin meet?", "Alaska"),
+    ("Which regions must Ukraine leave, according to Russia?", "Kherson, Luhansk"),
+    ("When did Putin invade Ukraine?", "February 2022"),
+    ("Who is the U.S. envoy who went to Russia?", "Steve Witkoff"),
+    ("What did Zelensky call the meeting?", "«personal victory»"),
+    ("What does Ukraine want for the prisoners of war?", "release all prisoners of war"),
+    ("Where were the Russia-U.S. discussions in February?", "Riyadh"),
+    ("Who is willing to deploy peacekeeping forces?", "Keir Starmer"),
+    ("How does the White House describe the meeting?", "«listening exercise»"),
+]
+UNSAID = [
+    "At what time does the meeting begin?",
+    "How old is Zelensky?",
+    "What did Biden say about the summit?",
+    "How many peacekeepers would be sent?",
+    "How do I bake bread?",
+    "Who won the football World Cup in 2022?",
+    "What is the German chancellor's name?",
+    "Has China commented on the talks?",
+]
+
+
+def quotes(answer: Answer) -> str:
+    return " ".join(c.quote for c in answer.citations)
+
+
+@pytest.mark.parametrize(("question", "said"), FACTS)
+def test_it_answers_with_the_sentence_that_says_so(bot: Bot, question: str, said: str) -> None:
+    answer = bot.ask(question)
+    assert not answer.refused
+    assert said in quotes(answer)
+
+
+@pytest.mark.parametrize("question", UNSAID)
+def test_it_refuses_what_the_article_does_not_say(bot: Bot, question: str) -> None:
+    answer = bot.ask(question)
+    assert answer.refused
+    assert answer.text.startswith(REFUSAL)
+    assert answer.citations == ()
+    assert answer.sentences == ()
+    text = bot.article(answer.closest[0].article_id).text
+    assert 1 <= len(answer.closest) <= 3
+    for citation in answer.closest:
+        assert text[citation.start : citation.end] == citation.quote
+
+
+def test_several_demands_come_from_several_passages_in_the_articles_order(bot: Bot) -> None:
+    answer = bot.ask("What does Ukraine demand?")
+    assert len(answer.citations) >= 2
+    starts = [c.start for c in answer.citations]
+    assert starts == sorted(starts)
+    assert "unconditional ceasefire" in quotes(answer)
+    assert "withdraw its troops" not in quotes(answer)  # that is Russia's demand on Ukraine
+
+
+def test_a_pronouns_sentence_is_found_through_the_one_before(bot: Bot) -> None:
+    answer = bot.ask("Under what conditions should sanctions be lifted, according to Ukraine?")
+    assert "lifted incrementally" in quotes(answer)
+
+
+def test_follow_ups_work_without_a_chat_model(bot: Bot) -> None:
+    first = bot.ask("Were European representatives invited to the meetings in Istanbul?")
+    history = [
+        {"role": "user", "content": "Were European representatives at the meetings in Istanbul?"},
+        {"role": "assistant", "content": first.text},
+    ]
+    answer = bot.ask("And in Riyadh?", history)
+    assert "Riyadh" in answer.question
+    assert "Riyadh" in quotes(answer)
+
+
+def test_a_question_that_stands_alone_does_not_drift(bot: Bot) -> None:
+    history = [
+        {"role": "user", "content": "What does Macron think about peacekeepers?"},
+        {"role": "assistant", "content": "Macron has indicated his willingness. [1]"},
+    ]
+    alone = bot.ask("When did Putin invade Ukraine?")
+    after = bot.ask("When did Putin invade Ukraine?", history)
+    assert after.question == alone.question == "When did Putin invade Ukraine?"
+    assert after.citations == alone.citations
+
+
+def test_the_trace_tells_why_each_passage_was_kept_or_dropped(bot: Bot) -> None:
+    trace = bot.ask("When is the summit?").trace
+    kept = [c for c in trace if c.kept]
+    assert len(trace) == bot.store.count()  # a short article is reranked whole
+    assert len(kept) == EVIDENCE
+    ranks = [c.scores["rerank"] for c in trace]
+    assert ranks == sorted(ranks, reverse=True)
+    assert all("dense" in c.scores and "rank" in c.reason for c in trace)
+    assert min(c.scores["rerank"] for c in kept) >= max(
+        c.scores["rerank"] for c in trace if not c.kept
+    )
+
+
+def test_the_threshold_moves_the_refusal(make_bot: Callable[..., Bot]) -> None:
+    question = "How old is Zelensky?"
+    assert make_bot(store="a", threshold=1.0).ask("When is the summit?").refused
+    assert not make_bot(store="b", threshold=0.0).ask(question).refused
+
+
+def test_an_overview_covers_the_article_with_its_lead(bot: Bot) -> None:
+    answer = bot.ask("Summarise the article")
+    text = bundled().text
+    assert 3 <= len(answer.citations) <= 6
+    lead = text.index("U.S. President Donald Trump")
+    assert answer.citations[0].start == lead
+    positions = [c.start / len(text) for c in answer.citations]
+    assert max(positions) > 0.4  # not the first paragraphs alone
+
+
+def test_a_long_article_is_searched_not_read_whole(make_bot: Callable[..., Bot]) -> None:
+    makers = random.Random(7).sample(range(100, 1000), 80)
+    facts = [f"Town number {n} was founded by the baker Anselm {n}." for n in makers]
+    article = Article.from_text("Founders\n\n" + "\n\n".join(facts))
+    bot = make_bot(article)
+    answer = bot.ask(f"Who founded town number {makers[40]}?")
+    assert len(answer.trace) == DEPTH
+    assert f"Anselm {makers[40]}" in quotes(answer)
+
+
+def test_repeated_sentences_are_cited_where_they_stand(make_bot: Callable[..., Bot]) -> None:
+    text = "The bridge is closed.\n\nA man fell.\n\nThe bridge is closed.\n\nIt opens on Monday."
+    bot = make_bot(Article.from_text(text, title="Bridge"))
+    answer = bot.ask("When does the bridge open?")
+    article = bot.articles()[0]
+    for citation in answer.citations:
+        assert article.text[citation.start : citation.end] == citation.quote
+    assert "Monday" in quotes(answer)
+
+
+def test_questions_go_to_the_articles_asked(make_bot: Callable[..., Bot]) -> None:
+    bot = make_bot(
+        Article.from_text("The mayor of Aldorf is Ann Berg.", title="Aldorf"),
+        Article.from_text("The mayor of Bedorf is Bo Kern.", title="Bedorf"),
+    )
+    for article, mayor in zip(bot.articles(), ["Ann Berg", "Bo Kern"], strict=True):
+        answer = bot.ask("Who is the mayor?", articles=[article.id])
+        assert {c.article_id for c in answer.citations} == {article.id}
+        assert mayor in quotes(answer)
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "holds"),
+    [
+        ("At what time does it begin?", "It begins at 5 p.m. on Friday.", True),
+        ("At what time does it begin?", "It begins on Friday.", False),
+        ("On which day is the summit?", "It takes place on Friday.", True),
+        ("On which day is the summit?", "He came in February 2022.", False),
+        ("On what date was it signed?", "It was signed on 5 January.", True),
+        ("In which month was it?", "They met in June.", True),
+        ("Which year was that?", "It was in 2014.", True),
+        ("Which year was that?", "It was long ago.", False),
+        ("How old is she?", "She was born in Oslo.", True),
+        ("How old is she?", "She lives in Oslo.", False),
+        ("How long did it last?", "It went on for three days.", True),
+        ("How much did it cost?", "It cost €4.5 million.", True),
+        ("How much did it cost?", "It was costly.", False),
+        ("When did they meet?", "They met on Wednesday.", True),
+        ("When did they meet?", "They met happily.", False),
+        ("Who said so?", "Macron said so.", True),
+        ("Who said so?", "the crowd said so.", False),
+        ("Where is it?", "It stands in Riyadh.", True),
+        ("Where is it?", "It stands.", False),
+        ("Why did he go?", "Anything may be a reason.", True),
+    ],
+)
+def test_the_kind_of_thing_asked_for(question: str, sentence: str, holds: bool) -> None:
+    assert holds_kind(question, sentence) is holds
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "holds"),
+    [
+        ("How many refugees came?", "Millions of Ukrainian refugees came.", True),
+        ("How many soldiers died?", "Thousands of children were moved; soldiers died.", False),
+        ("How many meetings were held?", "The previous three meetings were held.", True),
+        ("Who came?", "Nobody.", True),
+    ],
+)
+def test_how_many_needs_a_number_at_the_thing_counted(
+    question: str, sentence: str, holds: bool
+) -> None:
+    assert holds_count(question, sentence) is holds
+
+
+def test_answerability_rises_with_every_sign() -> None:
+    poor = Signs(best=-10, passage=-10, kind=0, counted=0, named=0)
+    assert answerability(poor) < 0.01
+    for name in ("best", "passage", "kind", "counted", "named"):
+        assert getattr(WEIGHTS, name) > 0
+    assert answerability(Signs(best=10, passage=10, kind=1, counted=1, named=1)) > 0.8
+
+
+def test_every_suggested_question_is_answered(bot: Bot) -> None:
+    suggestions = bot.suggest(limit=6)
+    assert len(suggestions) >= 4
+    assert len(set(suggestions)) == len(suggestions)
+    for question in suggestions:
+        assert not bot.ask(question).refused, question
+
+
+def test_suggestions_for_an_article_without_names() -> None:
+    plain = Article.from_text("the sea was calm. the boats stayed in.")
+    assert suggest(plain, 4) == ("What is this article about?",)
