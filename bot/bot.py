@@ -402,13 +402,13 @@ class Step(Runnable[In, Out]):
         config: RunnableConfig | None = None,
         **_: Any,
     ) -> Iterator[Out]:
-        """Yield the records that the step makes of each record that comes."""
+        """Yield the records that the step makes of each record that comes.
 
-        def each(records: Iterator[In]) -> Iterator[Out]:
-            for record in records:
-                yield from self._run(record)
-
-        yield from self._transform_stream_with_config(input, each, config)
+        A plain generator on purpose: LangChain's own wrapper drains its input when it is closed,
+        so that stopping an answer would wait until the chat model has finished.
+        """
+        for record in input:
+            yield from self._run(record)
 
     def _run(self, record: In) -> Iterator[Out]:
         before: dict[str, float] = dict(getattr(record, "timings", {}))

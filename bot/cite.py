@@ -41,10 +41,15 @@ _SPECIAL = re.compile(
     r"[\\`*_\[\]<~]|&(?=#?\w+;)|:(?=//)|(?<=www)\.|(?<=\w)@(?=\w)|^(?:[-+>#=]|\d+[.)](?=\s|$))"
 )
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
-_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()\s]*(?:\s+[\"'(][^()]*)?\)")
+_LINK = re.compile(r"!?\[([^\[\]]*)\]\((?:[^()\s]|\([^()\s]*\))*(?:\s+[\"'(][^()]*)?\)")
 _EMPHASIS = re.compile(r"(?<![\w\\])[*_]{1,3}(?=\S)|(?<=[^\s\\])[*_]{1,3}(?!\w)|`+")
 _LINE_MARK = re.compile(r"(?m)^\s*(?:(?:[-*+•>]|\d+[.)]|#{1,6})\s+)+")
 _DECLINED = re.compile(rf"\W*{re.escape(REFUSAL.rstrip('.'))}\b", re.IGNORECASE)
+_DECLINED_FREELY = re.compile(
+    r"\W*(?:the|this|these) (?:\w+ )?(?:article|text|passages?|information) "
+    r"(?:do not|does not|don['’]t|doesn['’]t|mentions? no|gives? no)\b",
+    re.IGNORECASE,
+)
 
 
 def escape(text: str) -> str:
@@ -116,11 +121,14 @@ def strip_markdown(text: str) -> str:
     return unescape(_EMPHASIS.sub("", text)).strip()
 
 
-def declines(sentence: str) -> bool:
-    """Whether a sentence says that the article does not say something."""
-    return bool(
-        _DECLINED.match(sentence.replace("doesn’t", "does not").replace("doesn't", "does not"))
-    )
+def declines(sentence: str, *, exactly: bool = False) -> bool:
+    """Whether a sentence says that the article does not say something.
+
+    Args:
+        sentence: plain text.
+        exactly: whether only the agreed phrase counts, and no words to its effect.
+    """
+    return bool((_DECLINED if exactly else _DECLINED_FREELY).match(sentence))
 
 
 def _number(

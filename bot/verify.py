@@ -20,6 +20,7 @@ from bot.words import (
     content,
     dates,
     fold,
+    is_value,
     names,
     numbers,
     ordinals,
@@ -98,17 +99,15 @@ def verdict(score: float) -> Verdict:
 
 
 def _share(claim: str, evidence: str, context: str) -> float:
-    """Return the share of the claim's content words that are in the evidence."""
-    wanted = [w for w in content(fold(claim)) if not _is_value(w)]
+    """Return the share of the claim's content words that are in the evidence.
+
+    Numbers and dates count as found: they are compared by value, and one that is missing is fatal.
+    """
+    wanted = content(fold(claim))
     held = set(content(fold(evidence))) | {stem(w) for w in canonical(evidence)}
     held |= {stem(w) for name in names(context) for w in canonical(name)}
-    found = sum(w in held or alias(w) in held or _in_parts(w, held) for w in wanted)
+    found = sum(w in held or alias(w) in held or is_value(w) or _in_parts(w, held) for w in wanted)
     return found / len(wanted) if wanted else 1.0
-
-
-def _is_value(word: str) -> bool:
-    """Whether a word is a number or date, which is compared by its value."""
-    return any(ch.isdigit() for ch in word) or bool(numbers(word) or dates(word.title()))
 
 
 def _in_parts(word: str, held: set[str]) -> bool:
@@ -147,7 +146,7 @@ def _parts(name: str) -> list[str]:
     return [
         p
         for p in canonical(name)
-        if "-" not in p and p not in _NO_TITLE and not _is_value(p) and len(p) > 1
+        if "-" not in p and p not in _NO_TITLE and not is_value(p) and len(p) > 1
     ]
 
 

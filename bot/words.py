@@ -62,8 +62,8 @@ _CURRENCIES = {
 }  # fmt: skip
 _TIMES = tuple("second minute hour day week month year".split())
 _UNIT = (
-    r"(?:[\s-]?(?P<unit>%|percent\b|per cent\b|(?:u\.?s\.? )?dollars?\b|usd\b|euros?\b|eur\b|pounds?\b|"
-    rf"gbp\b|yen\b|rou?bles?\b|rupees?\b|(?:{'|'.join(_TIMES)})s?\b))?"
+    r"(?:[\s-]?(?P<unit>%|percent\b|per cent\b|(?:u\.?s\.? )?dollars?\b|usd\b|euros?\b|eur\b|"
+    rf"pounds?\b|gbp\b|yen\b|rou?bles?\b|rupees?\b|(?:{'|'.join(_TIMES)})s?\b))?"
 )
 _NUMBER = re.compile(
     r"(?P<sign>US\$|[$€£¥₽₹]|\b(?:USD|EUR|GBP)\b)?\s?"
@@ -77,14 +77,16 @@ _SPELLED = "|".join(_UNITS)
 _GREAT = "dozen|hundred|thousand|million|billion|trillion|decades?|century|centuries"
 _WORDED = re.compile(
     rf"\b(?P<words>(?:a[\s-](?:{_GREAT})|{_SPELLED})\b"
-    rf"(?:[\s-]+(?:(?<=hundred )and |(?<=thousand )and )?(?:{_SPELLED}|{_GREAT})\b)*){_UNIT}",
+    rf"(?:[\s-]+(?:(?<=hundred )and |(?<=thousand )and )?(?:{_SPELLED}|{_GREAT})\b)*)"
+    rf"(?!-(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth)\b){_UNIT}",
     re.IGNORECASE,
 )
 _ORDINALS = {
     word: value
     for value, word in enumerate(
         "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth "
-        "thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth".split(),
+        "thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth "
+        "twentieth".split(),
         1,
     )
 } | {"thirtieth": 30, "fortieth": 40, "fiftieth": 50, "hundredth": 100}
@@ -119,8 +121,8 @@ _DEMONYMS = {
     "finns": "finland", "spanish": "spain", "dutch": "netherlands", "danish": "denmark",
     "danes": "denmark", "irish": "ireland", "english": "england", "scottish": "scotland",
     "welsh": "wales", "swiss": "switzerland", "greek": "greece", "turkish": "turkey",
-    "turks": "turkey", "swedish": "sweden", "norwegian": "norway", "swedes": "sweden", "portuguese": "portugal",
-    "czech": "czechia",
+    "turks": "turkey", "swedish": "sweden", "swedes": "sweden", "norwegian": "norway",
+    "portuguese": "portugal", "czech": "czechia",
     "german": "germany", "germans": "germany",
 }  # fmt: skip
 _DEMONYM_ENDS = ("n", "an", "ian", "ean", "i", "ish", "ese")
@@ -128,14 +130,17 @@ _DEMONYM_ENDS = ("n", "an", "ian", "ean", "i", "ish", "ese")
 _stem_word = lru_cache(maxsize=50_000)(snowballstemmer.stemmer("english").stemWord)
 
 
-def words(text: str) -> list[str]:
-    """Return the words of a text in lower case, possessive endings off."""
-    return [_POSSESSIVE.sub("", w.lower().replace("’", "'")) for w in _WORD.findall(text)]
-
-
 def stem(word: str) -> str:
     """Return the stem of a lower-case word (Porter 2)."""
     return str(_stem_word(word))
+
+
+_VALUES = frozenset(map(stem, (*_SCALES, *_CURRENCIES, "year", "cent")))
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text in lower case, possessive endings off."""
+    return [_POSSESSIVE.sub("", w.lower().replace("’", "'")) for w in _WORD.findall(text)]
 
 
 def content(text: str) -> list[str]:
@@ -192,7 +197,7 @@ def _unit(said: str) -> str:
 
 
 def _spelled(phrase: str) -> list[float]:
-    """Return the values of a run of number words: "two hundred and fifty" is one, "two four" two."""
+    """Return the values of a run of number words: one of "two hundred and fifty"."""
     values: list[float] = []
     total, group, last = 0.0, 0.0, math.inf
     for part in re.split(r"[\s-]+", phrase.lower()):
@@ -257,6 +262,13 @@ def canonical(text: str) -> set[str]:
 def alias(word: str) -> str:
     """Return the form under which a lower-case word is compared ("american" → "u.s")."""
     return _ALIASES.get(word, word)
+
+
+def is_value(word: str) -> bool:
+    """Whether a word, or a stem, belongs to a number or date, which are compared by value."""
+    if word in _VALUES or any(ch.isdigit() for ch in word):
+        return True
+    return bool(numbers(word) or dates(word.title()))
 
 
 def same_name(one: str, other: str) -> bool:

@@ -58,6 +58,9 @@ RECALLED = 6
 MOST_CLAIMS = 30
 """Sentences of a reply after which the model is stopped; small ones may never stop themselves."""
 
+LONGEST_SENTENCE = 2_000
+"""Characters without the end of a sentence after which the model is stopped."""
+
 LONGEST_REPLY = 60_000
 """Characters of a reply, its thoughts included, after which the model is stopped."""
 
@@ -81,7 +84,8 @@ _FAULTS = (
 
 _NUMBERS = r"\d{1,4}(?:\s*(?:[,;&–-]|and)\s*\d{1,4})*"
 _MARKER = re.compile(
-    rf"[ \t]*\\?(?:\[\[|[\[【])\s*\^?(?:(?:passage|source)s?\s+)?(?P<numbers>{_NUMBERS})\s*"
+    r"(?:\baccording to (?:the )?(?:passages? )?)?[ \t]*\\?(?:\[\[|[\[【])\s*\^?"
+    rf"(?:(?:passage|source)s?\s+)?(?P<numbers>{_NUMBERS})\s*"
     r"\\?(?:\]\]|[\]】])(?:\([^()\s]*\))?"
     # Never closed: "[1 and so on", or "[" at the very end.
     r"|[ \t]*\[(?:\d{1,2}(?:\s*,\s*\d{1,2})*(?=[\s.,;:!?]|$)(?![^\[\]\n]*\])|$)",
@@ -89,7 +93,8 @@ _MARKER = re.compile(
 )
 _OPEN = re.compile(r"\\?[\[【][^\]】\n]{0,30}$")
 _RANGE = re.compile(r"(\d+)\s*[–-]\s*(\d+)")
-_THOUGHT = re.compile(r"\s*<think(?:ing)?>(?:.*?(?P<closed></think(?:ing)?>)|.*)", re.DOTALL)
+_THINKS = re.compile(r"\s*<think(?:ing)?>")
+_THOUGHT = re.compile(r"</think(?:ing)?>")
 _SPACE = re.compile(r"\s")
 _ITEM = re.compile(r"\s*(?P<mark>[-*+•]|\d{1,3}[.)])\s")
 _HEADING = re.compile(r"\s*#{1,6}\s")
@@ -99,7 +104,7 @@ _LITTER = re.compile(r"\s*\((?:\s*(?:see|sources?:?|passages?|cf\.|[,;&]|and))*\
 _SOURCES = re.compile(
     r"\W*(?:(?:sources?|references?|citations?|passages?|and)\W*)+", re.IGNORECASE
 )
-_LABEL = re.compile(r"(?:right|rewritten|(?:\w+ )?question)\s*:\s*", re.IGNORECASE)
+_LABEL = re.compile(r"(?:right|rewritten|user|(?:\w+ )?question)\s*:\s*", re.IGNORECASE)
 
 
 class Writer:
@@ -140,7 +145,7 @@ class Writer:
         return question
 
     def write(self, ranking: Ranking, title: str, reranker: Reranker) -> Iterator[Draft]:
-        """Yield drafts that grow as the model writes; the last one is complete.
+        """Yield drafts that grow as the model writes; the last one is complete (``done``).
 
         None is shown before a first sentence is found to hold.
 
@@ -158,7 +163,7 @@ class Writer:
             title=title, evidence=numbered, question=ranking.question, refusal=REFUSAL
         )
         reply = Reply(Resolver(evidence, reranker), len(evidence))
-        draft = Draft(ranking, model=self.name)
+        draft = Draft(ranking, model=self.name, done=False)
         for words in self._tokens(messages):
             if reply.add(words) and reply.holds and not reply.refused:
                 draft = replace(draft, claims=reply.claims, dropped_markers=reply.dropped)
@@ -174,6 +179,7 @@ class Writer:
             refused=reply.refused,
             dropped_markers=reply.dropped,
             written=reply.text,
+            done=True,
         )
 
     def _tokens(self, messages: Sequence[tuple[str, str]]) -> Iterator[str]:
@@ -295,6 +301,7 @@ def _options(settings: Settings, provider: str) -> dict[str, Any]:
         import httpx
 
         options["http_client"] = httpx.Client(**cast("Any", client))
+        options["http_async_client"] = httpx.AsyncClient(**cast("Any", client))
     return options
 
 
@@ -414,12 +421,13 @@ class Reply:
     @property
     def full(self) -> bool:
         """Whether no more of it is wanted."""
-        return len(self.claims) >= MOST_CLAIMS or len(self.text) > LONGEST_REPLY
+        rambles = not self._thinking and len(self.text) - self._read > LONGEST_SENTENCE
+        return rambles or len(self.claims) >= MOST_CLAIMS or len(self.text) > LONGEST_REPLY
 
     @property
     def refused(self) -> bool:
         """Whether it says that the article does not say it, and nothing that holds besides."""
-        said = [declines(claim.text) for claim in self.claims]
+        said = [declines(claim.text) and not claim.spans for claim in self.claims]
         return bool(said) and (said[0] or (any(said) and not self.holds))
 
     def add(self, words: str) -> bool:
@@ -432,20 +440,26 @@ class Reply:
             self._seen = space.end()
             if space.start() > self._read:
                 self._take(space.start(), final=False)
+            if len(self.claims) >= MOST_CLAIMS or space.start() - self._read > LONGEST_SENTENCE:
+                break
         return len(self.claims) > had
 
     def close(self) -> None:
         """Make claims of what is left."""
         if not self._thinking or self._skip_thoughts():
-            self._take(len(self.text), final=True)
+            end = min(len(self.text), self._read + LONGEST_SENTENCE)
+            if len(self.claims) < MOST_CLAIMS:
+                self._take(end, final=True)
 
     def _skip_thoughts(self) -> bool:
         """Pass over the thoughts that some models put before a reply; return whether they ended."""
-        thought = _THOUGHT.match(self.text)
-        self._thinking = bool(thought and not thought["closed"])
-        if thought and thought["closed"]:
-            self._read = self._seen = thought.end()
-        return not self._thinking
+        if self._thinking and _THINKS.match(self.text):
+            end = _THOUGHT.search(self.text)
+            if not end:
+                return False
+            self._read = self._seen = end.end()
+        self._thinking = False
+        return True
 
     def _take(self, end: int, *, final: bool) -> None:
         """Make claims of the sentences before ``end`` that are complete."""
@@ -457,13 +471,13 @@ class Reply:
         complete = len(spans) if final else len(spans) - 1
         if complete < 1 and not final:
             return
-        owners = [_owner(bare, spans, mark.position) for mark in marks]
+        owners = _owners(bare, spans, [mark.position for mark in marks])
         read = len(part)
         if not final:
             edge = spans[complete - 1][1]
-            taken = sum(m.end - m.start for m in marks if m.position <= edge)
-            own = (m.end for m, owner in zip(marks, owners, strict=True) if owner < complete)
-            read = max([edge + taken, *own])
+            own = [m for m, owner in zip(marks, owners, strict=True) if owner < complete]
+            taken = sum(m.end - m.start for m in own if m.position <= edge)
+            read = max([edge + taken, *(m.end for m in own)])
         numbers: list[list[int]] = [[] for _ in spans]
         for mark, owner in zip(marks, owners, strict=True):
             if mark.start >= read:
@@ -487,7 +501,9 @@ class Reply:
             or any(plain == claim.text for claim in self.claims)
         ):
             return
-        spans, holds = ((), False) if declines(plain) else self._resolve(plain, tuple(numbers))
+        cited = tuple(numbers)
+        declined = declines(plain) and (not cited or declines(plain, exactly=True))
+        spans, holds = ((), False) if declined else self._resolve(plain, cited)
         item = _ITEM.match(sentence)
         mark = f"{item['mark'].rstrip(').')}. " if item and item["mark"][0].isdigit() else "- "
         lines = gap.count("\n") if self.claims else -1
@@ -529,21 +545,33 @@ def _spread(match: re.Match[str]) -> str:
     return " ".join(map(str, spread))
 
 
-def _owner(bare: str, spans: Sequence[tuple[int, int]], position: int) -> int:
-    """Return which sentence a marker belongs to: the one before it, but at a line's start the next.
+def _owners(bare: str, spans: Sequence[tuple[int, int]], positions: Sequence[int]) -> list[int]:
+    """Return which sentence each marker belongs to: the one before it.
 
-    A marker alone on its line belongs to the sentence before.
+    On a line that begins with a marker they belong to the sentence after; a marker alone on its
+    line belongs to the one before nevertheless.
     """
-    line = bare.rfind("\n", 0, position) + 1
-    rest = bare[position:].partition("\n")[0]
-    if _LINE_START.fullmatch(bare, line, position) and any(ch.isalnum() for ch in rest):
-        return next((i for i, (_, end) in enumerate(spans) if end > position), 0)
-    return max((i for i, (start, _) in enumerate(spans) if start < position), default=0)
+    owners: list[int] = []
+    leading = -1  # start of the last line that began with a marker
+    for position in positions:
+        line = bare.rfind("\n", 0, position) + 1
+        if _LINE_START.fullmatch(bare, line, position):
+            leading = line
+        rest = bare[position:].partition("\n")[0]
+        if leading == line and any(ch.isalnum() for ch in rest):
+            owners.append(next((i for i, (_, end) in enumerate(spans) if end > position), 0))
+        else:
+            before = [i for i, (start, _) in enumerate(spans) if start < position]
+            owners.append(before[-1] if before else 0)
+    return owners
 
 
 def _spoken(reply: str) -> str:
     """Return a reply without the thoughts that some models put before it."""
-    return _THOUGHT.sub("", reply, count=1) if _THOUGHT.match(reply) else reply
+    if not _THINKS.match(reply):
+        return reply
+    end = _THOUGHT.search(reply)
+    return reply[end.end() :] if end else ""
 
 
 def _clip(message: Message) -> str:

@@ -194,7 +194,9 @@ def _read_text(raw: bytes, file: Path) -> str:
         )
     # Near a tie the code page of Western Europe, which is by far the most common of its kind.
     tied = (m for m in found if m.chaos <= best.chaos + 0.05)
-    western = any("cp1252" in (m.encoding, *m.could_be_from_charset) for m in tied)
+    western = best.language not in _EASTERN and any(
+        "cp1252" in (m.encoding, *m.could_be_from_charset) for m in tied
+    )
     log.info("%s is read as %s", file, "cp1252" if western else best.encoding)
     return raw.decode("cp1252", "replace") if western else str(best)
 
@@ -206,6 +208,9 @@ _MARKS = (
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 )
+
+# Languages of the code page that charset-normalizer mixes up with the Western one.
+_EASTERN = ("Croatian", "Czech", "Hungarian", "Polish", "Slovak", "Slovene")
 
 READERS: dict[str, Callable[[bytes, Path], str]] = {
     "": _read_text,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import os
 import threading
@@ -70,7 +71,8 @@ class Embedder(Embeddings):
         """The model's name and, where it is known, the digest of its weights."""
         if self.name == BUNDLED:
             return f"{EMBEDDER.name}@{EMBEDDER.digest[:12]}"
-        return self.name
+        weights = Path(self.name) / "model.safetensors"
+        return f"{self.name}@{_digest(weights)[:12]}" if weights.is_file() else self.name
 
     @property
     def loaded(self) -> bool:
@@ -139,10 +141,18 @@ class Embedder(Embeddings):
                 ) from error
 
 
-@lru_cache(maxsize=8)
 def load_embedder(name: str = BUNDLED) -> Embedder:
     """Return the embedder of that name, the same object for the whole process."""
-    return Embedder(name)
+    return _embedder(name)  # a cache would tell load_embedder() from load_embedder("bundled")
+
+
+_embedder = lru_cache(maxsize=8)(Embedder)
+
+
+@lru_cache(maxsize=8)
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @lru_cache(maxsize=8)

@@ -19,6 +19,8 @@ import logging
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +28,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from index.article import Article, text_id
+from index.article import Article, normalise, text_id
 from index.chunk import SCHEMA, Chunking, Passage, chunk
 from index.embed import Embedder
 from index.errors import (
@@ -54,6 +56,16 @@ MOST_NAMED = 10
 
 _COLLECTION = "passages"
 _PAGE = 5000
+_READ_ALL = """
+import sys, chromadb
+folder, name, page = sys.argv[1], sys.argv[2], int(sys.argv[3])
+settings = chromadb.Settings(anonymized_telemetry=False)
+client = chromadb.PersistentClient(folder, settings=settings)
+if name in [collection.name for collection in client.list_collections()]:
+    collection = client.get_collection(name, embedding_function=None)
+    for at in range(0, collection.count(), page):
+        collection.get(limit=page, offset=at, include=["embeddings"])
+"""
 
 Progress = Callable[[int, int], None]
 """Called with the number of passages done and the number in all."""
@@ -72,6 +84,7 @@ class Store:
         self.chunking = chunking
         self._owner = owner
         self._closed = False
+        self._busy = threading.RLock()
         with owner.opening:
             self._chroma, self._collection = self._open_collection()
 
@@ -162,7 +175,12 @@ class Store:
             article: the article.
             progress: called after each batch of passages.
         """
-        with self._owner.writing:
+        if article.text != normalise(article.text) or article.id != text_id(article.text):
+            given = article  # made by hand; offsets and the id must hold for the text as stored
+            article = Article.from_text(
+                given.text, title=given.title, source=given.source, date=given.date
+            )
+        with self._busy, self._owner.writing:
             self._check_open()
             if article.id not in self._owner.articles:
                 self._index(article, progress)
@@ -174,7 +192,7 @@ class Store:
         Raises:
             UnknownArticle: there is none with that id.
         """
-        with self._owner.writing:
+        with self._busy, self._owner.writing:
             self._check_open()
             article = self.article(article_id)
             with self._changing(article_id):
@@ -235,7 +253,7 @@ class Store:
 
     def close(self) -> None:
         """Give the store back, so that another process may open it; closing twice is fine."""
-        with self._owner.writing:
+        with self._busy:  # what this object adds is finished, what others add goes on
             if not self._closed:
                 self._closed = True
                 self._owner.release()
@@ -289,6 +307,7 @@ class Store:
             except BaseException:
                 with contextlib.suppress(Exception):
                     self._discard(article.id)
+                    _seal(self.path)
                 raise
             self._owner.articles = {**self._owner.articles, article.id: kept}
         log.info("indexed %s: %d passages", article.title, len(passages))
@@ -603,7 +622,22 @@ def _check_files(store: Path) -> bool:
             problem = "" if stat.st_size == size and _digest(file) == digest[0] else "has changed"
         if problem:
             raise StoreDamaged(_damage(store, f"{name} {problem}"))
+    if seal is None and (store / database).exists() and not _survives(store / "chroma"):
+        raise StoreDamaged(_damage(store, "its vectors are damaged, perhaps by an interruption"))
     return seal is not None
+
+
+def _survives(folder: Path) -> bool:
+    """Whether Chroma reads all of its files, tried in a process that may crash or hang on them."""
+    try:
+        tried = subprocess.run(  # noqa: S603
+            [sys.executable, "-P", "-c", _READ_ALL, str(folder), _COLLECTION, str(_PAGE)],
+            capture_output=True,
+            timeout=120,
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return tried.returncode == 0
 
 
 def _database_problem(file: Path) -> str:
@@ -615,7 +649,7 @@ def _database_problem(file: Path) -> str:
             (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.Error as error:
         return f"is damaged ({_first_line(error)})"
-    return "" if verdict == "ok" else f"is damaged ({verdict})"
+    return "" if verdict == "ok" else f"is damaged ({verdict.splitlines()[-1]})"
 
 
 def _digest(file: Path) -> str:

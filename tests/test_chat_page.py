@@ -7,6 +7,7 @@ import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -43,6 +44,7 @@ The bridge cost *twelve* million crowns & took [nine](javascript:hacked) years. 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=20_000)
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield opened
@@ -487,8 +489,10 @@ class Slow(BaseChatModel):
         try:
             for text in (self.sentence, " It is **red**."):
                 yield ChatGenerationChunk(message=AIMessageChunk(text))
-            while not self.go_on.wait(0.05):
-                yield ChatGenerationChunk(message=AIMessageChunk(" It is red."))
+            for number in count(2):
+                if self.go_on.wait(0.05):
+                    break
+                yield ChatGenerationChunk(message=AIMessageChunk(f" It has {number} lanes."))
             yield ChatGenerationChunk(message=AIMessageChunk(" More is to come."))
         finally:
             self.stopped.set()

@@ -78,7 +78,7 @@ def build_page(opening: Opening, settings: Settings) -> gr.Blocks:
     with gr.Blocks(
         title="askarticle", fill_width=True, fill_height=True, analytics_enabled=False
     ) as page:
-        exchanges = gr.State([])
+        exchanges, stopped = gr.State([]), gr.State(0)
         kept = gr.Textbox(visible=False)
         with gr.Row(elem_id="page"):
             with gr.Column(elem_id="talk"):
@@ -185,7 +185,9 @@ def build_page(opening: Opening, settings: Settings) -> gr.Blocks:
             (chat.option_select, desk.choose, []),
             *[(idea.click, desk.put, [idea]) for idea in ideas],
         ]:
-            answered = trigger(put, [exchanges, shelf, *inputs], [*talk, *ideas], **quiet).success(
+            answered = trigger(
+                put, [exchanges, shelf, *inputs], [stopped, *talk, *ideas], **quiet
+            ).success(
                 desk.answer,
                 exchanges,
                 [*talk, pane],
@@ -194,8 +196,10 @@ def build_page(opening: Opening, settings: Settings) -> gr.Blocks:
                 **quiet,
             )
             running.append(answered)
-            keep(answered.then(desk.finish, [exchanges, shelf], [*talk, pane], **at_once))
-        box.stop(None, None, None, cancels=running, **quiet)
+            keep(answered.then(desk.finish, [stopped, exchanges, shelf], [*talk, pane], **at_once))
+        # `finish` follows both, since either may come last.
+        halted = box.stop(len, exchanges, stopped, cancels=running, **at_once)
+        keep(halted.then(desk.finish, [stopped, exchanges, shelf], [*talk, pane], **at_once))
         keep(clear.click(desk.clear, shelf, [*talk, pane, *ideas], **at_once))
         chat.like(desk.like, exchanges, None, **quiet)
 
@@ -297,7 +301,7 @@ class _Desk:
         if exchanges and exchanges[-1].running:
             raise _refusal("An answer is on its way. Wait for it, or stop it.")
         exchanges = [*exchanges, Exchange(typed.strip(), article_id or "")]
-        return [*self._talk(exchanges, box=""), *_no_ideas()]
+        return [0, *self._talk(exchanges, box=""), *_no_ideas()]
 
     def retry(
         self, exchanges: list[Exchange], article_id: str | None, event: gr.RetryData
@@ -349,14 +353,19 @@ class _Desk:
             last = dataclasses.replace(last, error=_say(error))
             yield [*self._talk([*before, last]), gr.skip()]
 
-    def finish(self, exchanges: list[Exchange], article_id: str | None) -> Updates:
-        """Mark an answer that was stopped as such, and draw the article with all its marks.
+    def finish(self, stopped: int, exchanges: list[Exchange], article_id: str | None) -> Updates:
+        """Draw the article with all its marks; an answer that was stopped is marked as such.
 
-        This runs after the last word of the answer has been drawn, whether it ended or was stopped.
+        Args:
+            stopped: how long the conversation was when the reader stopped an answer, else 0.
+            exchanges: the conversation, in which the next question may have been put already.
+            article_id: the article on show.
         """
-        exchanges = conversation.settle(exchanges)
-        pane = self._pane(article_id, exchanges) if article_id else gr.skip()
-        return [*self._talk(exchanges), pane]
+        talk: Updates = [gr.skip()] * 4
+        if exchanges and stopped == len(exchanges) and exchanges[-1].running:
+            exchanges = conversation.settle(exchanges)
+            talk = self._talk(exchanges)
+        return [*talk, self._pane(article_id, exchanges) if article_id else gr.skip()]
 
     def clear(self, article_id: str | None) -> Updates:
         """Begin anew."""

@@ -12,7 +12,7 @@ from rich.progress import track
 
 from bot import Bot
 from bot.questions import Question
-from index.chunk import Chunking
+from index.chunk import Chunking, Passage
 from tests.measure.common import ask_all, by_half, opened, questions
 
 VARIANTS = {
@@ -43,20 +43,34 @@ def measure(*, quick: bool) -> str:
     """Return the tables."""
     asked = questions(quick=quick)
     with ExitStack() as stack:
-        bots = {name: stack.enter_context(opened(chunking=c)) for name, c in VARIANTS.items()}
+        every = {name: stack.enter_context(opened(chunking=c)) for name, c in VARIANTS.items()}
+        bots, same = distinct(every)
         reports = {name: ask_all(bot, asked, f"chunking: {name}") for name, bot in bots.items()}
         ratios = seconds(bots, [q for q in asked if q.answerable and not q.history])
         passages = {name: bot.store.count() for name, bot in bots.items()}
-    return by_half(
+    tables = by_half(
         reports,
         "Passages of the bundled article cut in different ways; hit@1 and mrr after reranking, "
         f"seconds for a question as a ratio (median of {TIMED}, nothing remembered)",
         METRICS,
-        {"passages": passages.__getitem__, "seconds": lambda name: f"{ratios[name]:.2f}"},
+        {"passages": lambda name, _: passages[name], "seconds": lambda name, _: ratios[name]},
     )
+    equal = "; ".join(f"“{name}” as “{other}”" for name, other in same.items())
+    return f"{tables}\n\nThe same passages, not measured twice: {equal or 'none'}."
 
 
-def seconds(bots: Mapping[str, Bot], asked: Sequence[Question]) -> dict[str, float]:
+def distinct(bots: Mapping[str, Bot]) -> tuple[dict[str, Bot], dict[str, str]]:
+    """Return the bots whose passages differ, and by name which earlier one another equals."""
+    first: dict[tuple[Passage, ...], str] = {}
+    same = {}
+    for name, bot in bots.items():
+        passages = tuple(p for a in bot.articles() for p in bot.store.passages(a.id))
+        if (earlier := first.setdefault(passages, name)) != name:
+            same[name] = earlier
+    return {name: bots[name] for name in first.values()}, same
+
+
+def seconds(bots: Mapping[str, Bot], asked: Sequence[Question]) -> dict[str, str]:
     """Return the seconds for a question in ratio to the first bot.
 
     The bots take turns at each question, so that a busy computer slows all of them.
@@ -70,6 +84,6 @@ def seconds(bots: Mapping[str, Bot], asked: Sequence[Question]) -> dict[str, flo
             taken[name].append(time.perf_counter() - began)
     first = next(iter(taken.values()))
     return {
-        name: statistics.median(t / f for t, f in zip(times, first, strict=True))
+        name: f"{statistics.median(t / f for t, f in zip(times, first, strict=True)):.2f}"
         for name, times in taken.items()
     }

@@ -97,15 +97,15 @@ def by_half(
     reports: Mapping[str, Report],
     what: str,
     metrics: Mapping[str, str],
-    columns: Mapping[str, Callable[[str], object]] | None = None,
+    columns: Mapping[str, Callable[[str, str], object]] | None = None,
 ) -> str:
-    """Return a table for each half: a row for each variant, the first being the reference.
+    """Return a table for each half: a row for each variant, the first being the one in use.
 
     Args:
         reports: report by variant.
         what: what was measured, for the line above each table.
         metrics: name of a metric by the title of its column.
-        columns: further columns, from the name of the variant.
+        columns: further columns, from the names of the variant and the half.
     """
     parts = {name: report.by("split") for name, report in reports.items()}
     base = next(iter(parts.values()))
@@ -114,12 +114,12 @@ def by_half(
     for half, told in HALVES.items():
         rows = [
             [
-                name,
-                *(column(name) for column in more.values()),
+                name if i else f"{name} (in use)",
+                *(column(name, half) for column in more.values()),
                 *(part[half].metrics[m] for m in metrics.values()),
                 won_and_lost(part[half], base[half]),
             ]
-            for name, part in parts.items()
+            for i, (name, part) in enumerate(parts.items())
         ]
         of = f"{what}; {half} half ({told}, {len(base[half].rows)} questions)"
         tables.append(table(of, ["variant", *more, *metrics, "won : lost"], rows))

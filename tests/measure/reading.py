@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot import read
 from tests.measure.common import ask_all, by_half, opened, patched, questions
 
-VALUES = (2.0, 0.5, 1.0, 3.0, 4.0)
+VALUES = dict.fromkeys((read.CLOSE, 0.5, 1.0, 2.0, 3.0, 4.0))
 """Values of ``CLOSE``, in logits; the one in use comes first."""
 
 METRICS = {

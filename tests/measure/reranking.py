@@ -8,7 +8,7 @@ from bot import rerank
 from bot.evaluate import Report, Row
 from tests.measure.common import ask_all, by_half, opened, patched, questions, table
 
-WEIGHTS = (30.0, 0.0, 10.0, 60.0, 100.0)
+WEIGHTS = dict.fromkeys((rerank.SECOND_WEIGHT, 0.0, 10.0, 30.0, 60.0, 100.0))
 """Values of ``SECOND_WEIGHT``; the one in use comes first."""
 
 KINDS = ("fact", "paraphrase", "typo", "multi", "followup")
@@ -20,29 +20,32 @@ def measure(*, quick: bool) -> str:
     """Return the tables by half and by kind."""
     asked = questions(quick=quick)
     reports: dict[str, Report] = {}
-    unrefused: dict[str, float | None] = {}
+    unrefused: dict[str, dict[str, Report]] = {}
     with opened() as bot, opened(threshold=0.0) as eager:
         for weight in WEIGHTS:
             name = f"{weight:g}"
             with patched(rerank, "SECOND_WEIGHT", weight):
                 reports[name] = ask_all(bot, asked, f"reranking: weight {name}")
-                eager_report = ask_all(eager, asked, f"reranking: weight {name}, none refused")
-            unrefused[name] = eager_report.metrics["answer"]
+                report = ask_all(eager, asked, f"reranking: weight {name}, nothing refused")
+            unrefused[name] = report.by("split")
     what = "Weight of the bi-encoder (SECOND_WEIGHT) beside the cross-encoder"
     kinds = [
         [kind, name, *of_kind(report.rows, kind)]
         for kind in KINDS
         for name, report in reports.items()
     ]
-    both = f"{what}, by kind; both halves ({len(asked)} questions)"
     return "\n\n".join(
         [
-            by_half(reports, what, METRICS),
-            table(both, ["kind", "weight", "questions", *METRICS], kinds),
+            by_half(
+                reports,
+                what,
+                METRICS,
+                {"answer, nothing refused": lambda n, half: unrefused[n][half].metrics["answer"]},
+            ),
             table(
-                f"{what}, nothing refused (threshold 0); both halves ({len(asked)} questions)",
-                ["weight", "answer"],
-                unrefused.items(),
+                f"{what}, by kind; both halves ({len(asked)} questions)",
+                ["kind", "weight", "questions", *METRICS],
+                kinds,
             ),
         ]
     )
