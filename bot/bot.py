@@ -399,7 +399,7 @@ class Step(Runnable[In, Out]):
     def transform(
         self,
         input: Iterator[In],  # noqa: A002
-        config: RunnableConfig | None = None,
+        config: RunnableConfig | None = None,  # noqa: ARG002  # named by the interface
         **_: Any,
     ) -> Iterator[Out]:
         """Yield the records that the step makes of each record that comes.

@@ -58,6 +58,9 @@ RECALLED = 6
 MOST_CLAIMS = 30
 """Sentences of a reply after which the model is stopped; small ones may never stop themselves."""
 
+MOST_REPEATS = 3
+"""Sentences said once more after which the model is stopped: it goes round in a circle."""
+
 LONGEST_SENTENCE = 2_000
 """Characters without the end of a sentence after which the model is stopped."""
 
@@ -415,14 +418,16 @@ class Reply:
         self._resolve = resolve
         self._passages = passages
         self._thinking = True  # until it is known that it is not
+        self._repeats = 0
         self._read = 0  # claims were made of the text up to here
         self._seen = 0  # and were looked for up to here
 
     @property
     def full(self) -> bool:
         """Whether no more of it is wanted."""
-        rambles = not self._thinking and len(self.text) - self._read > LONGEST_SENTENCE
-        return rambles or len(self.claims) >= MOST_CLAIMS or len(self.text) > LONGEST_REPLY
+        rambles = not self._thinking and self._seen - self._read > LONGEST_SENTENCE
+        many = len(self.claims) >= MOST_CLAIMS or self._repeats >= MOST_REPEATS
+        return rambles or many or len(self.text) > LONGEST_REPLY
 
     @property
     def refused(self) -> bool:
@@ -440,16 +445,14 @@ class Reply:
             self._seen = space.end()
             if space.start() > self._read:
                 self._take(space.start(), final=False)
-            if len(self.claims) >= MOST_CLAIMS or space.start() - self._read > LONGEST_SENTENCE:
+            if self.full:
                 break
         return len(self.claims) > had
 
     def close(self) -> None:
         """Make claims of what is left."""
         if not self._thinking or self._skip_thoughts():
-            end = min(len(self.text), self._read + LONGEST_SENTENCE)
-            if len(self.claims) < MOST_CLAIMS:
-                self._take(end, final=True)
+            self._take(self._seen if self.full else len(self.text), final=True)
 
     def _skip_thoughts(self) -> bool:
         """Pass over the thoughts that some models put before a reply; return whether they ended."""
@@ -494,12 +497,12 @@ class Reply:
     def _claim(self, gap: str, sentence: str, numbers: Iterable[int]) -> None:
         """Make a claim of a sentence, unless it is a heading, a list of sources or a repetition."""
         plain = normalise(" ".join(_LITTER.sub("", strip_markdown(sentence)).split()))
-        if (
-            not any(ch.isalnum() for ch in plain)
-            or _HEADING.match(sentence)
-            or _SOURCES.fullmatch(plain)
-            or any(plain == claim.text for claim in self.claims)
-        ):
+        if not any(ch.isalnum() for ch in plain):
+            return
+        if _HEADING.match(sentence) or _SOURCES.fullmatch(plain):
+            return
+        if any(plain == claim.text for claim in self.claims):
+            self._repeats += 1
             return
         cited = tuple(numbers)
         declined = declines(plain) and (not cited or declines(plain, exactly=True))

@@ -1,30 +1,19 @@
-"""Where articles and the vectors of their passages live: a folder with a Chroma collection.
+"""Where the vectors of passages live: a Chroma collection in a folder, one owner at a time.
 
-::
-
-    store/
-    ├── articles/<id>.json   the text of each article; written last, so it marks a finished one
-    ├── chroma/              the vectors, which can be built again from the articles
-    ├── seal.json            size, time and digest of the files in chroma/ as last written
-    ├── lock, owner.txt      who has the store open
+What else is in the folder, and how its files are written and checked, is in ``index.folder``.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import itertools
 import json
 import logging
 import os
 import shutil
-import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -38,6 +27,22 @@ from index.errors import (
     StoreMismatch,
     StoreNotWritable,
     UnknownArticle,
+)
+from index.folder import (
+    COLLECTION,
+    PAGE,
+    Kept,
+    article_file,
+    check_files,
+    damage,
+    first_line,
+    seal_file,
+    seal_files,
+    stored_articles,
+    unwritable,
+    who,
+    write_article,
+    writing,
 )
 
 if TYPE_CHECKING:
@@ -53,19 +58,6 @@ BATCH = 512
 
 MOST_NAMED = 10
 """Ids of articles that a message lists; a store may hold thousands."""
-
-_COLLECTION = "passages"
-_PAGE = 5000
-_READ_ALL = """
-import sys, chromadb
-folder, name, page = sys.argv[1], sys.argv[2], int(sys.argv[3])
-settings = chromadb.Settings(anonymized_telemetry=False)
-client = chromadb.PersistentClient(folder, settings=settings)
-if name in [collection.name for collection in client.list_collections()]:
-    collection = client.get_collection(name, embedding_function=None)
-    for at in range(0, collection.count(), page):
-        collection.get(limit=page, offset=at, include=["embeddings"])
-"""
 
 Progress = Callable[[int, int], None]
 """Called with the number of passages done and the number in all."""
@@ -132,11 +124,11 @@ class Store:
         """
         owner = _Owner.acquire(path, alone=True)
         try:
-            kept = _stored_articles(owner.path, skip_damaged=True)
+            kept = stored_articles(owner.path, skip_damaged=True)
             # An interruption from here on leaves fewer vectors than the articles' files tell of,
             # so that the next opening says so and asks for a rebuild; the texts are not touched.
-            with _writing(owner.path):
-                _seal_file(owner.path).unlink(missing_ok=True)
+            with writing(owner.path):
+                seal_file(owner.path).unlink(missing_ok=True)
                 if (owner.path / "chroma").exists():
                     shutil.rmtree(owner.path / "chroma")
             owner.kept = {}
@@ -196,8 +188,8 @@ class Store:
             self._check_open()
             article = self.article(article_id)
             with self._changing(article_id):
-                with _writing(self.path):
-                    _article_file(self.path, article_id).unlink(missing_ok=True)
+                with writing(self.path):
+                    article_file(self.path, article_id).unlink(missing_ok=True)
                 self._owner.articles = {
                     key: one for key, one in self._owner.articles.items() if key != article_id
                 }
@@ -276,18 +268,18 @@ class Store:
     @contextlib.contextmanager
     def _changing(self, article_id: str) -> Iterator[None]:
         """Hide an article from searches and leave the files without a seal while they change."""
-        with _writing(self.path):
-            _seal_file(self.path).unlink(missing_ok=True)
+        with writing(self.path):
+            seal_file(self.path).unlink(missing_ok=True)
         self._owner.changing = article_id
         try:
             yield
-            _seal(self.path)
+            seal_files(self.path)
         finally:
             self._owner.changing = ""
 
     def _index(self, article: Article, progress: Progress | None, added: float = 0.0) -> None:
         passages = chunk(article, self.embedder.token_counter(), self.chunking)
-        kept = _Kept(article, len(passages), added or time.time())
+        kept = Kept(article, len(passages), added or time.time())
         with self._changing(article.id):
             try:
                 for done in range(0, len(passages), BATCH):
@@ -303,11 +295,11 @@ class Store:
                         )
                     if progress:
                         progress(done + len(batch), len(passages))
-                _write_article(self.path, kept)
+                write_article(self.path, kept)
             except BaseException:
                 with contextlib.suppress(Exception):
                     self._discard(article.id)
-                    _seal(self.path)
+                    seal_files(self.path)
                 raise
             self._owner.articles = {**self._owner.articles, article.id: kept}
         log.info("indexed %s: %d passages", article.title, len(passages))
@@ -341,29 +333,29 @@ class Store:
     def _open_collection(self) -> tuple[Chroma, Collection]:
         owner = self._owner
         if owner.kept is None:
-            owner.kept = _stored_articles(owner.path)
-        sealed = owner.checked or _check_files(self.path)
+            owner.kept = stored_articles(owner.path)
+        sealed = owner.checked or check_files(self.path)
         from langchain_chroma import Chroma
 
         with self._reading():
             client = owner.client()
             names = [c.name for c in client.list_collections()]
-            if _COLLECTION in names:
-                found = client.get_collection(_COLLECTION, embedding_function=None)
+            if COLLECTION in names:
+                found = client.get_collection(COLLECTION, embedding_function=None)
                 self._check_identity(found.metadata or {})
             elif owner.articles:
-                raise StoreDamaged(_damage(self.path, "its vectors are missing"))
+                raise StoreDamaged(damage(self.path, "its vectors are missing"))
             chroma = Chroma(
                 client=client,
-                collection_name=_COLLECTION,
+                collection_name=COLLECTION,
                 embedding_function=self.embedder,
                 collection_metadata=self._identity,
                 collection_configuration={"hnsw": {"space": "cosine"}},
             )
-            collection = client.get_collection(_COLLECTION, embedding_function=None)
+            collection = client.get_collection(COLLECTION, embedding_function=None)
             if not owner.checked:
                 self._check_passages(collection, thoroughly=not sealed)
-                _seal(self.path)
+                seal_files(self.path)
                 owner.checked = True
         return chroma, collection
 
@@ -383,13 +375,13 @@ class Store:
         known = self._owner.articles
         expected = self.count()
         if collection.count() > expected:
-            pages = range(0, collection.count(), _PAGE)
+            pages = range(0, collection.count(), PAGE)
             ids = [
-                i for at in pages for i in collection.get(limit=_PAGE, offset=at, include=[])["ids"]
+                i for at in pages for i in collection.get(limit=PAGE, offset=at, include=[])["ids"]
             ]
             left = [i for i in ids if i.split(":")[0] not in known]
-            for at in range(0, len(left), _PAGE):
-                collection.delete(ids=left[at : at + _PAGE])
+            for at in range(0, len(left), PAGE):
+                collection.delete(ids=left[at : at + PAGE])
         counts = {"the store": (collection.count(), expected)}
         if thoroughly:  # fetching a vector finds out whether it is there
             for key, kept in known.items():
@@ -398,7 +390,7 @@ class Store:
         for name, (there, wanted) in counts.items():
             if there != wanted:
                 what = f"{name} has {there} passages where {wanted} were written"
-                raise StoreDamaged(_damage(self.path, what))
+                raise StoreDamaged(damage(self.path, what))
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:
@@ -413,17 +405,8 @@ class Store:
                 raise
             self._check_open()  # another thread may have closed it meanwhile
             if any(words in str(error) for words in ("is full", "readonly", "disk I/O")):
-                raise StoreNotWritable(_unwritable(self.path, _first_line(error))) from error
-            raise StoreDamaged(_damage(self.path, _first_line(error))) from error
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """What a store's file of an article says."""
-
-    article: Article
-    passages: int
-    added: float
+                raise StoreNotWritable(unwritable(self.path, first_line(error))) from error
+            raise StoreDamaged(damage(self.path, first_line(error))) from error
 
 
 class _Owner:
@@ -436,7 +419,7 @@ class _Owner:
         self.path = path
         self.opening = threading.Lock()
         self.writing = threading.RLock()  # one writer at a time; readers take snapshots
-        self.kept: dict[str, _Kept] | None = None
+        self.kept: dict[str, Kept] | None = None
         self.changing = ""
         self.checked = False
         self.users = 0
@@ -444,18 +427,18 @@ class _Owner:
         self._client: ClientAPI | None = None
 
     @property
-    def articles(self) -> dict[str, _Kept]:
+    def articles(self) -> dict[str, Kept]:
         """The articles by id, in the order added; never changed in place."""
         return self.kept or {}
 
     @articles.setter
-    def articles(self, kept: dict[str, _Kept]) -> None:
+    def articles(self, kept: dict[str, Kept]) -> None:
         self.kept = kept
 
     @classmethod
     def acquire(cls, path: str | Path, *, alone: bool = False) -> _Owner:
         """Claim a folder; ``alone`` refuses to share it within the process as well."""
-        with _writing(Path(path)):
+        with writing(Path(path)):
             path = Path(path).expanduser().resolve()
         with cls._guard:
             owner = cls._held.get(path)
@@ -472,14 +455,14 @@ class _Owner:
     def _claim(cls, path: Path) -> _Owner:
         from filelock import FileLock, Timeout
 
-        with _writing(path):
+        with writing(path):
             path.mkdir(parents=True, exist_ok=True)
             lock = FileLock(path / "lock", timeout=0, thread_local=False)
             try:
                 lock.acquire()
             except Timeout:
                 raise StoreInUse(
-                    f"The store at {path} is open in another process{_who(path)}. Close that one, "
+                    f"The store at {path} is open in another process{who(path)}. Close that one, "
                     "or give this one its own folder: --store FOLDER, or ASKARTICLE_STORE."
                 ) from None
             try:
@@ -525,170 +508,3 @@ def _metadata(passage: Passage) -> dict[str, str | int]:
         "sentences": json.dumps(passage.sentences),
         "context": passage.context,
     }
-
-
-def _article_file(store: Path, article_id: str) -> Path:
-    return store / "articles" / f"{article_id}.json"
-
-
-def _write_article(store: Path, kept: _Kept) -> None:
-    """Write an article's file whole or not at all."""
-    record = {**asdict(kept.article), "passages": kept.passages, "added": kept.added}
-    _write_whole(store, _article_file(store, kept.article.id), record)
-
-
-def _write_whole(store: Path, file: Path, record: object) -> None:
-    partial = file.with_suffix(".partial")
-    with _writing(store):
-        with partial.open("w", encoding="utf-8") as stream:
-            json.dump(record, stream, ensure_ascii=False)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(file)
-
-
-def _stored_articles(store: Path, *, skip_damaged: bool = False) -> dict[str, _Kept]:
-    """Return the articles of a store by id, in the order added."""
-    found: list[_Kept] = []
-    for file in sorted((store / "articles").glob("*.json")):
-        try:
-            record = json.loads(file.read_text("utf-8"))
-            article = Article(**{field.name: record[field.name] for field in fields(Article)})
-            if not article.id == text_id(article.text) == file.stem:
-                raise ValueError("its text is not the one that was written")
-            found.append(_Kept(article, int(record["passages"]), float(record["added"])))
-        except Exception as error:
-            if skip_damaged:
-                aside = file.with_suffix(".damaged")
-                log.warning("%s cannot be read and is kept as %s", file, aside.name)
-                with _writing(store):
-                    file.replace(aside)
-                continue
-            what = (
-                f"{file.name} cannot be read ({_first_line(error)}). A rebuild sets that file "
-                f"aside as {file.stem}.damaged; add its article again then"
-            )
-            raise StoreDamaged(_damage(store, what)) from error
-    return {kept.article.id: kept for kept in sorted(found, key=lambda kept: kept.added)}
-
-
-def _seal_file(store: Path) -> Path:
-    return store / "seal.json"
-
-
-def _read_seal(store: Path) -> dict[str, list[Any]] | None:
-    try:
-        seal = json.loads(_seal_file(store).read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return seal if isinstance(seal, dict) else None
-
-
-def _seal(store: Path) -> None:
-    """Note the vector files as they are now; digests are kept where a file did not change."""
-    before = _read_seal(store) or {}
-    seal: dict[str, list[Any]] = {}
-    for file in sorted((store / "chroma").rglob("*")):
-        if file.suffix not in (".bin", ".pickle", ".sqlite3"):
-            continue
-        name, stat = file.relative_to(store).as_posix(), file.stat()
-        noted = [stat.st_size, stat.st_mtime_ns]
-        old = before.get(name, [])
-        same = old[:2] == noted or file.suffix == ".sqlite3"  # a database checks itself
-        seal[name] = [*noted, *(old[2:] if same else [_digest(file)])]
-    _write_whole(store, _seal_file(store), seal)
-
-
-def _check_files(store: Path) -> bool:
-    """Refuse files that were cut short or overwritten, on which Chroma hangs, crashes or is silent.
-
-    Returns:
-        Whether there is a seal; there is none after an interruption.
-    """
-    seal = _read_seal(store)
-    database = "chroma/chroma.sqlite3"
-    for name, (size, changed, *digest) in (seal or {database: [0, 0]}).items():
-        file = store / name
-        if not file.exists():
-            if seal is None:
-                continue
-            raise StoreDamaged(_damage(store, f"{name} is missing"))
-        stat = file.stat()
-        if (stat.st_size, stat.st_mtime_ns) == (size, changed):
-            continue
-        if name == database:
-            problem = _database_problem(file)
-        else:
-            problem = "" if stat.st_size == size and _digest(file) == digest[0] else "has changed"
-        if problem:
-            raise StoreDamaged(_damage(store, f"{name} {problem}"))
-    if seal is None and (store / database).exists() and not _survives(store / "chroma"):
-        raise StoreDamaged(_damage(store, "its vectors are damaged, perhaps by an interruption"))
-    return seal is not None
-
-
-def _survives(folder: Path) -> bool:
-    """Whether Chroma reads all of its files, tried in a process that may crash or hang on them."""
-    try:
-        tried = subprocess.run(  # noqa: S603
-            [sys.executable, "-P", "-c", _READ_ALL, str(folder), _COLLECTION, str(_PAGE)],
-            capture_output=True,
-            timeout=120,
-        )
-    except subprocess.TimeoutExpired:
-        return False
-    return tried.returncode == 0
-
-
-def _database_problem(file: Path) -> str:
-    """Return what is wrong with a database file, in words; empty where nothing is."""
-    if file.stat().st_size == 0:
-        return "is empty"
-    try:
-        with contextlib.closing(sqlite3.connect(file, timeout=1.0)) as database:
-            (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
-    except sqlite3.Error as error:
-        return f"is damaged ({_first_line(error)})"
-    return "" if verdict == "ok" else f"is damaged ({verdict.splitlines()[-1]})"
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _damage(store: Path, what: str) -> str:
-    return (
-        f"The store at {store} cannot be read: {what}. Its articles are kept as text in "
-        f"{store / 'articles'}; build the rest again from them: askarticle rebuild "
-        f"--store '{store}'"
-    )
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__
-
-
-def _who(store: Path) -> str:
-    try:
-        return f" (process {int((store / 'owner.txt').read_text(encoding='ascii'))})"
-    except (OSError, ValueError):
-        return ""
-
-
-@contextlib.contextmanager
-def _writing(store: Path) -> Iterator[None]:
-    """Turn a refusal of the file system into one error that names the folder and the way out."""
-    try:
-        yield
-    except (OSError, RuntimeError, ValueError) as error:
-        why = getattr(error, "strerror", None) or _first_line(error)
-        raise StoreNotWritable(_unwritable(store, why)) from error
-
-
-def _unwritable(store: Path, why: str) -> str:
-    return (
-        f"The store at {store} cannot be written: {why}. Choose a folder that you may write: "
-        "--store FOLDER, or ASKARTICLE_STORE."
-    )

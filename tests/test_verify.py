@@ -107,6 +107,11 @@ def test_other_matter_and_parts_of_it() -> None:
     assert part.reasons
 
 
+def test_claim_without_content_is_not_trusted() -> None:
+    assert support("Yes.", "The meeting lasts.").verdict == "weak"
+    assert support("Yes.", "Yes.").verdict == "supported"
+
+
 def test_context_supplies_names_only() -> None:
     held, before = "It insists on a ceasefire.", "Ukraine met 40 envoys on Monday."
     claim = "Ukraine insists on a ceasefire."

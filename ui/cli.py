@@ -239,9 +239,10 @@ def list_articles(
     """List the articles of the store: id, title, source, characters, passages."""
     settings = session.settings
     # Read beside the store, not through it: works while a chat has the store open, and at once.
-    from index.store import _stored_articles
+    from index.folder import stored_articles
 
-    found = _stored_articles(settings.store.expanduser().resolve())
+    kept = stored_articles(settings.store.expanduser().resolve()).values()
+    found = [(k.article, k.passages) for k in kept]
     if as_json:
         terminal.write_json(
             [
