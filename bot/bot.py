@@ -15,7 +15,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from bot import turns
 from bot.cite import cite
 from bot.condense import condense
-from bot.read import nearest, overview, read
+from bot.read import overview, read
 from bot.records import Answer, Draft, Query, Ranking, Turn
 from bot.rerank import load_reranker
 from bot.retrieve import rerank, retrieve
@@ -216,18 +216,18 @@ class Bot:
         draft = Draft(ranking)
         try:
             for draft in writer.write(ranking, self._titles(ranking), self.reranker):
-                yield replace(draft, done=False)
+                if not draft.done:
+                    yield draft
         except ModelUnavailable as error:
             yield replace(self._read(ranking), notice=_fallback(error))
             return
-        sentences = cite(draft, self.store.article).sentences
-        if draft.refused or any(s.verdict != "unsupported" for s in sentences):
-            if draft.refused:
-                draft = replace(draft, closest=nearest(ranking, self.reranker, self.store.article))
-            yield draft
+        read = self._read(ranking)
+        checked = cite(draft, self.store.article).sentences
+        if draft.refused or any(s.verdict != "unsupported" for s in checked):
+            yield replace(draft, score=read.score, closest=read.closest)
         else:
             yield replace(
-                self._read(ranking),
+                read,
                 written=draft.written,
                 dropped_markers=draft.dropped_markers,
                 notice=f"Nothing that {writer.name} wrote is supported by the article; this is "
@@ -347,6 +347,8 @@ class Bot:
     def _titles(self, ranking: Ranking) -> str:
         scope = ranking.query.turn.articles
         titles = [a.title for a in self.articles() if not scope or a.id in scope]
+        if not titles:
+            return "an article, once one is added"
         return titles[0] if len(titles) == 1 else f"{len(titles)} articles"
 
     def _suggestions(self, ranking: Ranking) -> tuple[str, ...]:

@@ -95,7 +95,7 @@ def cite(draft: Draft, article: Callable[[str], Article]) -> Answer:
         _citation(
             i, span, article, Support(0.0, "unsupported", ("offered as close, not as proof",))
         )
-        for i, span in enumerate(draft.closest, 1)
+        for i, span in enumerate(draft.closest if draft.refused else (), 1)
     )
     return Answer(
         text=_refusal(closest) if draft.refused else "".join(pieces).strip() or draft.message,
@@ -183,7 +183,7 @@ def _citation(
 
 def _written(claim: Claim, cited: list[int], checked: Support) -> str:
     text = escape(claim.text)
-    if claim.final and checked.verdict == "unsupported":
+    if checked.verdict == "unsupported":
         text = f"~~{text}~~"
     marks = "".join(marker(n) for n in cited)
     return f"{claim.before}{text}{' ' if marks else ''}{marks}"

@@ -121,17 +121,19 @@ def condense(
         turn: the turn.
         texts: the articles searched, by whose words misspellings are set right.
         rewrite: makes a follow-up stand alone with a chat model; without it, or where it returns
-            nothing, the earlier turns' subject is added by rule and the reranker judges.
+            nothing, the earlier turns' subject is added by rule and the reranker judges. A
+            question that stands alone is never rewritten, so that it cannot drift.
     """
     what = kind(turn.question)
     if what != "lookup":
         return Query(turn, what, (turn.question,))
     asked = [m.content for m in turn.history if m.role == "user"]
     forms, joined = [turn.question], ""
-    if asked and rewrite and (rewritten := rewrite(turn)):
-        forms = [rewritten]
-    elif asked and not stands_alone(turn.question):
-        forms, joined = _forms(turn, asked)
+    if asked and not stands_alone(turn.question):
+        if rewrite and (rewritten := rewrite(turn)):
+            forms = [rewritten]
+        else:
+            forms, joined = _forms(turn, asked)
     corrected = [correct(form, texts) for form in forms]
     return Query(
         turn,

@@ -24,7 +24,7 @@ _POINTS = r"(?:points|ideas|takeaways|topics|facts|messages|claims|arguments)"
 _ABOUT = r"(?:gist|main point|main idea|main topic|topic|subject|message|takeaway|summary|overview)"
 _SUMMARY = r"(?:summary|overview|synopsis|outline|recap|gist|abstract)"
 _LENGTH = (
-    r"(?: (?:in (?:a |one |two |three |a few |\d+ )?(?:words?|sentences?|bullet points|points|"
+    r"(?:,? (?:in (?:a |one |two |three |a few |\d+ )?(?:words?|sentences?|bullet points|points|"
     r"short|brief|lines?)|briefly|shortly|quickly|please|for me|then))*"
 )
 _ASKS_OVERVIEW = [

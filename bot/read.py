@@ -78,7 +78,7 @@ def read(
     chosen = [s for s in pool if s.logit >= best.logit - CLOSE][:MOST]
     chosen = [s for s in chosen if s is best or s.logit > FLOOR]
     chosen.sort(key=lambda s: (s.article_id != best.article_id, s.article_id, s.start))
-    return Draft(ranking, claims=quote(chosen), score=score)
+    return Draft(ranking, claims=quote(chosen), score=score, closest=closest)
 
 
 def signs(ranking: Ranking, pool: Sequence[Scored], article: Callable[[str], Article]) -> Signs:
@@ -91,13 +91,6 @@ def signs(ranking: Ranking, pool: Sequence[Scored], article: Callable[[str], Art
         max(c.scores["rerank"] for c in ranking.candidates),
         [article(a).text for a in scope],
     )
-
-
-def nearest(
-    ranking: Ranking, reranker: Reranker, article: Callable[[str], Article]
-) -> tuple[Span, ...]:
-    """Return the sentences that come closest to answering, for a refusal to offer."""
-    return tuple(s.span for s in score_sentences(ranking, reranker, article)[:OFFERED])
 
 
 def quote(sentences: Sequence[Scored]) -> tuple[Claim, ...]:

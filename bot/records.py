@@ -188,18 +188,16 @@ class Claim:
     """One sentence of a draft and the stretches of the article that it rests on.
 
     Attributes:
-        text: the sentence as plain text (read) or Markdown (written), without markers.
+        text: the sentence as plain text, without markers.
         spans: what it cites; empty where it cites nothing.
         before: white space or list marker that stands before it in the answer.
-        quoted: whether its text is the article's own (it then needs escaping and no checking).
-        final: whether it is complete; the last sentence of a stream may not be.
+        quoted: whether its text is the article's own (it then needs no checking).
     """
 
     text: str
     spans: tuple[Span, ...] = ()
     before: str = ""
     quoted: bool = True
-    final: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +210,7 @@ class Draft:
         refused: whether nothing in the article answers the question.
         score: the answerability score that the refusal was decided on, from 0 to 1.
         message: what to say where there are no claims (a refusal, a greeting, a hint).
-        closest: where refused, the stretches that come closest.
+        closest: the stretches that come closest, for a refusal to offer.
         suggestions: questions to offer instead.
         model: the chat model that wrote it; None where it was read from the article.
         notice: one line for the reader where something did not work as configured.

@@ -28,7 +28,7 @@ MAX_TOKENS = 512
 """What the models read of a text (the cross-encoder: of question and passage together)."""
 
 SECOND_WEIGHT = 30.0
-"""Logits that one unit of the bi-encoder's cosine similarity is worth; see the README's table."""
+"""Logits that one unit of the bi-encoder's cosine similarity is worth (tests/MEASUREMENTS.md)."""
 
 SECOND_CENTRE = 0.8
 """Cosine similarity at which the bi-encoder neither adds nor takes; its values are narrow."""

@@ -63,7 +63,7 @@ class Chunking:
         max_tokens: most word pieces of a passage, its context included. The bundled embedder
             reads 256, two of which are its own marks.
         target_tokens: paragraphs are joined up to this many; 0 keeps every paragraph by itself.
-        overlap: sentences repeated from the passage before where a paragraph was split or joined.
+        overlap: sentences repeated from the passage before where a long paragraph is split.
         context: whether a passage that leans on the sentence before is searched with it.
     """
 

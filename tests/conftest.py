@@ -14,8 +14,10 @@ import pytest
 from bot import Bot, Settings
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-for name in [n for n in os.environ if n.startswith("ASKARTICLE_") and "TEST" not in n]:
-    del os.environ[name]  # a developer's own settings are none of the tests'
+for name in list(os.environ):  # a developer's own settings, tracing and proxies
+    mine = name.startswith("ASKARTICLE_") and "TEST" not in name
+    if mine or name.startswith(("LANGSMITH_", "LANGCHAIN_")) or name.lower().endswith("_proxy"):
+        del os.environ[name]
 
 
 def _is_loopback(host: object) -> bool:

@@ -635,21 +635,28 @@ def test_faults_of_a_server_are_said_plainly(faulty: str, status: int, why: str)
         assert f"{faulty}/{status}" in str(caught.value)
 
 
+def test_proxies_are_not_asked_for_a_server_of_this_machine(
+    faulty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{_free_port()}")
+    writer = open_writer(Settings.read(model="openai:x", base_url=f"{faulty}/401", api_key="k"))
+    assert writer is not None
+    with pytest.raises(ModelUnavailable, match="refuses the key"):  # the server itself was reached
+        list(writer._tokens([("user", "Hello?")]))
+
+
 # -- a real small model behind a real server --
 
 
 @pytest.fixture(scope="module")
 def small_bot(bot: Bot) -> Iterator[Bot]:
-    """A bot whose model is real and bad; a dead proxy and tracing are named in its environment."""
-    patch = pytest.MonkeyPatch()
-    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-        patch.setenv(name, f"http://127.0.0.1:{_free_port()}")
+    """A bot whose model is real and bad."""
     with (
         small_model_server(threads=1) as url,
         Bot.open(bot.store.path, model="openai:smollm2", base_url=url, articles=[]) as opened,
     ):
         yield opened
-    patch.undo()
 
 
 TALK = [
