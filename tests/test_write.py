@@ -19,8 +19,9 @@ from markdown_it import MarkdownIt
 
 from bot import REFUSAL, Answer, Bot, Settings
 from bot.cite import MARKER
+from bot.reply import MOST_CLAIMS, Reply, Resolver
 from bot.verify import support
-from bot.write import MOST_CLAIMS, Reply, Resolver, Writer, open_writer
+from bot.write import Writer, open_writer
 from index import Article, ModelUnavailable, bundled
 from tests.llm_server import small_model_server
 
