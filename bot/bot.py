@@ -63,7 +63,7 @@ class Bot:
             | Step[Query, Ranking]("retrieve", self._retrieve)
             | Step[Ranking, Ranking]("rerank", self._rerank)
             | Step[Ranking, Draft]("answer", self._answer)
-            | Step[Draft, Answer]("cite", self._cite)
+            | Step[Draft, Answer]("cite", cite)
         )
 
     @classmethod
@@ -179,15 +179,15 @@ class Bot:
     # -- the steps of the pipeline --
 
     def _condense(self, turn: Turn) -> Query:
-        for article_id in turn.articles:
-            self.store.article(article_id)
-        texts = [a.text for a in self.articles() if not turn.articles or a.id in turn.articles]
+        asked = [self.article(a) for a in turn.articles] or self.articles()
+        texts = [a.text for a in asked]
         rewrite = self.writer.rewrite if self.writer else None
         try:
             query = condense(turn, texts, rewrite)
         except ModelUnavailable as error:
             query = replace(condense(turn, texts), notice=_fallback(error))
-        return replace(query, notice=query.notice or self.notice)
+        sources = {a.id: a for a in asked}
+        return replace(query, notice=query.notice or self.notice, sources=sources)
 
     def _retrieve(self, query: Query) -> Ranking:
         if query.kind != "lookup":
@@ -209,7 +209,7 @@ class Bot:
             yield replace(self._read(ranking), notice=notice)
 
     def _read(self, ranking: Ranking) -> Draft:
-        return read(ranking, self.reranker, self.store.article, self.settings.threshold)
+        return read(ranking, self.reranker, self.settings.threshold)
 
     def _write(self, ranking: Ranking, writer: Writer) -> Iterator[Draft]:
         """Write with the chat model; read where it fails or where nothing it says holds."""
@@ -222,7 +222,7 @@ class Bot:
             yield replace(self._read(ranking), notice=_fallback(error))
             return
         read = self._read(ranking)
-        checked = cite(draft, self.store.article).sentences
+        checked = cite(draft).sentences
         if draft.refused or any(s.verdict != "unsupported" for s in checked):
             yield replace(draft, score=read.score, closest=read.closest)
         else:
@@ -233,9 +233,6 @@ class Bot:
                 notice=f"Nothing that {writer.name} wrote is supported by the article; this is "
                 "read from the article instead.",
             )
-
-    def _cite(self, draft: Draft) -> Answer:
-        return cite(draft, self.store.article)
 
     # -- articles --
 
@@ -414,11 +411,12 @@ class Step(Runnable[In, Out]):
 
     def _run(self, record: In) -> Iterator[Out]:
         before: dict[str, float] = dict(getattr(record, "timings", {}))
-        began = time.perf_counter()
+        spent, began = 0.0, time.perf_counter()
         made = self._function(record)
         for out in cast("Iterator[Out]", made if isinstance(made, Iterator) else iter([made])):
-            spent = before | {str(self.name): time.perf_counter() - began}
-            yield replace(cast("Any", out), timings=spent)
+            spent += time.perf_counter() - began
+            yield replace(cast("Any", out), timings=before | {str(self.name): spent})
+            began = time.perf_counter()  # what the reader of a stream takes is not ours
 
 
 def _asked(question: str, history: Sequence[Any], articles: Sequence[str] | None) -> dict[str, Any]:

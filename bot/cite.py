@@ -6,7 +6,7 @@ The format of a citation is decided here and nowhere else.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 
 from bot.records import (
     REFUSAL,
@@ -68,13 +68,9 @@ def marker(number: int) -> str:
     return f"[{number}]"
 
 
-def cite(draft: Draft, article: Callable[[str], Article]) -> Answer:
-    """Number the citations of a draft, check each claim against them, and write the text.
-
-    Args:
-        draft: the draft.
-        article: looks an article up by its id.
-    """
+def cite(draft: Draft) -> Answer:
+    """Number the citations of a draft, check each claim against them, and write the text."""
+    sources = draft.ranking.query.sources
     numbers: dict[tuple[str, int, int], int] = {}
     spans: dict[int, Span] = {}
     carried: dict[int, list[Support]] = {}
@@ -82,18 +78,18 @@ def cite(draft: Draft, article: Callable[[str], Article]) -> Answer:
     pieces: list[str] = []
     for claim in draft.claims:
         cited = _number(claim.spans, numbers, spans)
-        checked = _check(claim, article)
+        checked = _check(claim, sources)
         for number in cited:
             carried.setdefault(number, []).append(checked)
         sentences.append(Sentence(claim.text, tuple(cited), checked))
         pieces.append(_written(claim, cited, checked))
     citations = tuple(
-        _citation(n, span, article, min(carried[n], key=lambda s: s.score))
+        _citation(n, span, sources, min(carried[n], key=lambda s: s.score))
         for n, span in spans.items()
     )
     closest = tuple(
         _citation(
-            i, span, article, Support(0.0, "unsupported", ("offered as close, not as proof",))
+            i, span, sources, Support(0.0, "unsupported", ("offered as close, not as proof",))
         )
         for i, span in enumerate(draft.closest if draft.refused else (), 1)
     )
@@ -145,12 +141,12 @@ def _number(
     return cited
 
 
-def _check(claim: Claim, article: Callable[[str], Article]) -> Support:
+def _check(claim: Claim, sources: Mapping[str, Article]) -> Support:
     if claim.quoted:
         return Support(1.0, "supported")  # it is the article's own sentence
     if declines(claim.text) and not claim.spans:
         return Support(0.5, "weak", ("that the article does not say it cannot be quoted",))
-    texts = [(article(s.article_id).text, s) for s in claim.spans]
+    texts = [(sources[s.article_id].text, s) for s in claim.spans]
     evidence = " ".join(text[s.start : s.end] for text, s in texts)
     return support(
         claim.text, evidence, " ".join(lead_in(text, s.start, s.end) for text, s in texts)
@@ -172,9 +168,9 @@ def lead_in(text: str, start: int, end: int) -> str:
 
 
 def _citation(
-    number: int, span: Span, article: Callable[[str], Article], carried: Support
+    number: int, span: Span, sources: Mapping[str, Article], carried: Support
 ) -> Citation:
-    source = article(span.article_id)
+    source = sources[span.article_id]
     quote = source.text[span.start : span.end]
     return Citation(
         number, source.id, source.title, span.start, span.end, quote, span.score, carried

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from bot.cite import unescape
-from bot.kinds import kind
-from bot.records import Query, Turn
+from bot.kinds import kind, without_pleasantries
+from bot.records import REFUSAL, Query, Turn
 from bot.spell import correct
 from bot.words import dates, names, words
 
 FORMS = 5
 """Most wordings tried for a follow-up; each costs a pass of the reranker."""
+
+JOINED = 3.0
+"""Logits by which the earlier question joined with this one must beat a form that stands alone.
+
+It also finds what answered the earlier question, and so looks better than it is.
+"""
+
+EARLIER = 1.0
+"""Logits by which a name must beat one that was named later: pronouns mostly mean the latest."""
 
 CARRIED = 200
 """Characters of an earlier question that are carried over to a follow-up."""
@@ -24,7 +34,7 @@ _OPENER = re.compile(
     r"really|are you sure|same for|not even|even)\b",
     re.IGNORECASE,
 )
-_ELSE = re.compile(r"\b(?:else|other|others|another|more|besides|further|additional)\b", re.I)
+_ELSE = re.compile(r"\b(?:else|others?|another|besides|further|additional)\b", re.IGNORECASE)
 _PERSON = re.compile(r"\b(?:he|she|him|her|his|hers|himself|herself)\b", re.IGNORECASE)
 _THINGS = re.compile(
     r"\b(?:it|its|itself|they|them|their|theirs|themselves|these|those)\b", re.IGNORECASE
@@ -56,13 +66,12 @@ _IDLE = re.compile(
 _BARE = re.compile(
     r"^\W*(?:and |but |so |then |since |until )?(?P<word>who|what|when|where|why|how|"
     r"how many|how much|how long|since when|which one|what for)"
-    r"(?: (?:is|was|were|are|did|does|will|would) (?:that|it|this|they)"
-    r"(?: (?:happen|be|happening|exactly))?| exactly| not| so)?\W*$",
+    r"(?: (?:is|was|were|are) (?:that|it|this|they)"
+    r"(?: (?:happening|exactly))?| exactly| not| so)?\W*$",
     re.IGNORECASE,
 )
-_ASKS = re.compile(
-    r"\W*(?:who|whom|what|when|where|why|which|how(?: (?:many|much|long|often|soon|far))?)\b", re.I
-)
+# What these ask for can be left out of the question; "what did he say" without "what" cannot.
+_CIRCUMSTANCE = re.compile(r"\W*(?:when|where|why|how(?: (?:often|soon|long))?)\b", re.IGNORECASE)
 _AUXILIARY = re.compile(
     r"(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|might|must)\b",
     re.I,
@@ -127,54 +136,58 @@ def condense(
     what = kind(turn.question)
     if what != "lookup":
         return Query(turn, what, (turn.question,))
+    turn = replace(turn, question=without_pleasantries(turn.question))
     asked = [m.content for m in turn.history if m.role == "user"]
-    forms, joined = [turn.question], ""
+    forms, joined, leaning = {turn.question: 0.0}, "", False
     if asked and not stands_alone(turn.question):
+        leaning = True
         if rewrite and (rewritten := rewrite(turn)):
-            forms = [rewritten]
+            forms = {rewritten: 0.0}
         else:
             forms, joined = _forms(turn, asked)
-    corrected = [correct(form, texts) for form in forms]
+    corrected = {correct(form, texts): handicap for form, handicap in forms.items()}
+    forms = {**corrected, **forms}
+    answers = [unescape(m.content) for m in turn.history if m.role == "assistant"]
+    said = [a for a in answers if not a.startswith(REFUSAL)]  # what a refusal offers is not given
     return Query(
         turn,
         what,
-        tuple(dict.fromkeys([*forms, *corrected])),
+        tuple(forms),
         joined=joined,
-        given=" ".join(unescape(m.content) for m in turn.history if m.role == "assistant"),
-        exclude=bool(_ELSE.search(turn.question)),
+        handicaps=forms,
+        given=" ".join(" ".join(said).split()),
+        exclude=leaning and bool(_ELSE.search(turn.question)),
     )
 
 
-def _forms(turn: Turn, asked: list[str]) -> tuple[list[str], str]:
-    """Return the wordings to try for a follow-up, and which of them merely joins two questions."""
-    question = turn.question
-    anchor = next(
-        (a for a in reversed(asked) if kind(a) == "lookup" and stands_alone(a)), asked[-1]
-    )
+def _forms(turn: Turn, asked: list[str]) -> tuple[dict[str, float], str]:
+    """Return the wordings to try for a follow-up with their handicaps, and the joined one."""
+    question, last = turn.question, asked[-1][:CARRIED].strip()
+    anchor = next((a for a in reversed(asked) if kind(a) == "lookup" and stands_alone(a)), last)
     anchor = anchor[:CARRIED].strip()
-    earlier = [anchor] if anchor == asked[-1].strip() else [anchor, asked[-1][:CARRIED].strip()]
-    forms: list[str] = []
+    earlier = [last] if anchor == last else [anchor, last]
+    forms: dict[str, float] = {}
     rest = _OPENER.sub("", question).strip(" ,?!.…")
-    if reworded := _reworded(anchor, question):
-        forms.append(reworded)
+    if anchor == last and (reworded := _reworded(anchor, question)):
+        forms[reworded] = 0.0
     elif not _VERB.search(rest) and not _ELSE.search(question):
-        forms += _swapped(anchor, rest)
+        forms |= dict.fromkeys(_swapped(anchor, rest), 0.0)
     # "It" and "that" mostly stand for a whole matter, which only the earlier question can name.
     dangling = [m for m in _dangling(question) if _NAMEABLE.fullmatch(m.group())]
     if dangling:
         first = dangling[0]
         begin = lead.end() if (lead := _CONJUNCTION.match(question)) else 0
         subjects = [n for n in _subjects(turn, earlier) if n not in question]
-        for name in subjects[: FORMS - 2]:
+        for rank, name in enumerate(subjects[: FORMS - 2]):
             possessive = first.group().lower() in {"his", "her", "their", "hers", "theirs"}
             put = name + "’s" if possessive else name
             form = question[begin : first.start()] + put + question[first.end() :]
-            forms.append(form[:1].upper() + form[1:])
+            forms[form[:1].upper() + form[1:]] = EARLIER * rank
     joined = " ".join([*earlier, question])
-    forms.append(joined)
+    forms[joined] = JOINED
     if not _dangling(question) and not _OPENER.match(question) and not _BARE.match(question):
-        forms.append(question)  # a bare phrase may be a search of its own
-    return list(dict.fromkeys(forms))[:FORMS], joined
+        forms[question] = 0.0  # a bare phrase may be a search of its own
+    return forms, joined
 
 
 def _reworded(anchor: str, question: str) -> str | None:
@@ -183,7 +196,7 @@ def _reworded(anchor: str, question: str) -> str | None:
     if not bare:
         return None
     word = bare["word"].capitalize()
-    if asked := _ASKS.match(anchor):
+    if asked := _CIRCUMSTANCE.match(anchor):
         return f"{word} {anchor[asked.end() :].lstrip()}"
     if _AUXILIARY.match(anchor):
         return f"{word} {anchor[0].lower()}{anchor[1:]}"

@@ -51,6 +51,16 @@ _TAIL = (
 )
 _CHAT = re.compile(rf"^\W*(?:(?:{'|'.join(_PLEASANTRIES)}){_TAIL}\b\W*)+$", re.IGNORECASE)
 
+_OPENING = re.compile(
+    rf"^\W*(?:(?:{'|'.join(_PLEASANTRIES[:3])}){_TAIL}(?:\s*[,.!:;–—-]+\s*|\s*\n))+(?=\S+ \S)",
+    re.IGNORECASE,
+)
+
+
+def without_pleasantries(question: str) -> str:
+    """Return a question without the greeting or thanks that opens it."""
+    return _OPENING.sub("", question[:LONGEST_CHAT]) + question[LONGEST_CHAT:]
+
 
 def kind(question: str) -> Kind:
     """Tell what a question asks for.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.abstain import Signs, answerability, look
 from bot.records import Claim, Draft, Ranking, Span
 from bot.rerank import Reranker
-from bot.retrieve import relevance
+from bot.retrieve import given, relevance
 from index import Article, Passage, Store
 from index.chunk import is_heading, leans
 
@@ -20,7 +20,11 @@ CLOSE = 2.0
 """Logits below the best sentence at which a further one still answers."""
 
 FLOOR = 0.0
-"""Logit below which no further sentence answers, however close it is to the best."""
+"""Logit of the best sentence below which it is no clear match."""
+
+TIE = 0.25
+"""Logits below the best sentence at which a further one answers where the best is no clear match:
+then the two are as good as equal, and the reader sees both."""
 
 PASSAGE = 0.6
 """Share of the passage's relevance in that of its sentences."""
@@ -52,44 +56,46 @@ class Scored:
 
 
 def probability(logit: float) -> float:
-    """Return a cross-encoder's logit as a probability."""
+    """Return a logit as a probability."""
     return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, logit))))
 
 
-def read(
-    ranking: Ranking, reranker: Reranker, article: Callable[[str], Article], threshold: float
-) -> Draft:
+def logit(share: float) -> float:
+    """Return a probability as a logit."""
+    share = max(1e-9, min(1.0 - 1e-9, share))
+    return math.log(share / (1.0 - share))
+
+
+def read(ranking: Ranking, reranker: Reranker, threshold: float) -> Draft:
     """Answer with the sentences of the evidence that answer, or refuse.
 
     Args:
         ranking: the evidence.
         reranker: scores the sentences.
-        article: looks an article up by its id.
         threshold: answerability below which nothing is answered.
     """
-    scored = score_sentences(ranking, reranker, article)
+    scored = score_sentences(ranking, reranker)
     query = ranking.query
-    pool = [s for s in scored if s.text not in query.given] if query.exclude else scored
+    pool = [s for s in scored if not given(query, s.text)] if query.exclude else scored
     closest = tuple(s.span for s in (pool or scored)[:OFFERED])
-    score = answerability(signs(ranking, pool, article)) if pool else 0.0
+    score = answerability(signs(ranking, pool)) if pool else 0.0
     if not pool or score < threshold:
         return Draft(ranking, refused=True, score=score, closest=closest)
     best = pool[0]
-    chosen = [s for s in pool if s.logit >= best.logit - CLOSE][:MOST]
-    chosen = [s for s in chosen if s is best or s.logit > FLOOR]
+    close = CLOSE if best.logit > FLOOR else TIE
+    chosen = [s for s in pool if s.logit >= best.logit - close][:MOST]
     chosen.sort(key=lambda s: (s.article_id != best.article_id, s.article_id, s.start))
     return Draft(ranking, claims=quote(chosen), score=score, closest=closest)
 
 
-def signs(ranking: Ranking, pool: Sequence[Scored], article: Callable[[str], Article]) -> Signs:
+def signs(ranking: Ranking, pool: Sequence[Scored]) -> Signs:
     """Gather what speaks for the best of these sentences answering the question."""
-    scope = sorted({c.passage.article_id for c in ranking.candidates})
     joined = ranking.question == ranking.query.joined
     return look(
         ranking.query.turn.question if joined else ranking.question,
         [(s.text, s.logit) for s in pool],
         max(c.scores["rerank"] for c in ranking.candidates),
-        [article(a).text for a in scope],
+        [a.text for a in ranking.query.sources.values()],
     )
 
 
@@ -98,9 +104,7 @@ def quote(sentences: Sequence[Scored]) -> tuple[Claim, ...]:
     return tuple(Claim(s.text, (s.span,), before=" " if i else "") for i, s in enumerate(sentences))
 
 
-def score_sentences(
-    ranking: Ranking, reranker: Reranker, article: Callable[[str], Article]
-) -> list[Scored]:
+def score_sentences(ranking: Ranking, reranker: Reranker) -> list[Scored]:
     """Return the sentences of the evidence, each once, by relevance to the question.
 
     A sentence that leans on the one before it is read with that as well, and the passage's own
@@ -113,7 +117,7 @@ def score_sentences(
         if not candidate.kept:
             continue
         passage = candidate.passage
-        for key, readings in _readings(passage, article(passage.article_id).text):
+        for key, readings in _readings(passage, query.sources[passage.article_id].text):
             found.setdefault(key, readings)
             around.setdefault(key, candidate.scores["rerank"])
     logits = relevance(query, ranking.question, list(found.values()), reranker)
@@ -150,16 +154,11 @@ def overview(ranking: Ranking, store: Store) -> Draft:
     """
     import numpy as np
 
-    scope = ranking.query.turn.articles
-    articles = [a for a in store.articles() if not scope or a.id in scope]
+    articles = list(ranking.query.sources.values())
     fewest, most = OVERVIEW_SENTENCES
     taken: list[Scored] = []
     for article in articles[:most]:
-        rows = [
-            (span, vector)
-            for passage, vector in store.vectors(article.id)
-            if (span := _lead(passage, article.text)) is not None
-        ]
+        rows = _leads(article, store)
         if not rows:
             continue
         wanted = max(fewest, min(most, len(rows) // 5)) if len(articles) == 1 else 1
@@ -172,9 +171,33 @@ def overview(ranking: Ranking, store: Store) -> Draft:
             if plain:
                 worth = centrality - NOVELTY * likeness[:, chosen].max(axis=1)
                 chosen.append(max(plain, key=lambda i: worth[i]))
-        for start, end in (rows[i][0] for i in chosen):
-            taken.append(Scored(article.id, start, end, article.text[start:end], 0.0))
+        for i in chosen:
+            start, end = rows[i][0]
+            text = article.text[start:end]
+            taken.append(Scored(article.id, start, end, text, logit(float(centrality[i]))))
     return Draft(ranking, claims=quote(taken), refused=not taken, score=float(bool(taken)))
+
+
+def _leads(article: Article, store: Store) -> list[tuple[tuple[int, int], list[float]]]:
+    """Return the sentences that an overview may take, each with a vector.
+
+    These are the first ones of the passages, or all of them where there are few passages.
+    """
+    rows = [
+        (span, vector)
+        for passage, vector in store.vectors(article.id)
+        if (span := _lead(passage, article.text)) is not None
+    ]
+    if len(rows) > OVERVIEW_SENTENCES[1]:
+        return rows
+    spans = [
+        span
+        for passage in store.passages(article.id)
+        for span in passage.sentences
+        if not is_heading(article.text, span)
+    ]
+    texts = [article.text[start:end] for start, end in spans]
+    return list(zip(spans, store.embedder.embed_documents(texts), strict=True))
 
 
 def _lead(passage: Passage, text: str) -> tuple[int, int] | None:

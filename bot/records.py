@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, overload
 
-from index import Passage
+from index import Article, Passage
 
 Kind = Literal["lookup", "overview", "chat", "empty"]
 """What a turn asks for: a fact, an overview of the article, small talk, or nothing at all."""
@@ -75,10 +75,11 @@ class Query:
         kind: what the turn asks for.
         forms: the wordings to search with; the reranker chooses among them. The first is the
             question as typed; further ones add what the history supplies to a follow-up.
-        joined: the form that merely joins the earlier question and this one, if there is one; it
-            also finds what was answered before, and so is trusted less.
-        given: the answers given before, where the turn leans on them.
+        joined: the form that merely joins the earlier question and this one, if there is one.
+        handicaps: logits by which a form must beat one that is a surer reading of the turn.
+        given: the answers given before, their white space made even.
         exclude: whether sentences given before are not wanted again ("who else?").
+        sources: the articles searched, by their ids; what is removed meanwhile stays readable.
         notice: one line for the reader where something did not work as configured.
         timings: seconds by stage so far.
     """
@@ -87,8 +88,10 @@ class Query:
     kind: Kind
     forms: tuple[str, ...]
     joined: str = ""
+    handicaps: Mapping[str, float] = field(default_factory=dict)
     given: str = ""
     exclude: bool = False
+    sources: Mapping[str, Article] = field(default_factory=dict)
     notice: str | None = None
     timings: Mapping[str, float] = field(default_factory=dict)
 
@@ -119,13 +122,11 @@ class Trace(Sequence[Candidate]):
         candidates: the candidates.
         dropped_markers: how many ``[n]`` of a written answer named no evidence and were dropped.
         written: what the chat model wrote, word for word; empty where none was asked.
-        notes: what else happened on the way, a line each.
     """
 
     candidates: tuple[Candidate, ...] = ()
     dropped_markers: int = 0
     written: str = ""
-    notes: tuple[str, ...] = ()
 
     @overload
     def __getitem__(self, index: int) -> Candidate: ...

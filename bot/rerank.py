@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 MAX_TOKENS = 512
 """What the models read of a text (the cross-encoder: of question and passage together)."""
 
+MOST_ASKED = 400
+"""Characters of a question that are scored; the passage needs the rest of the window."""
+
 SECOND_WEIGHT = 30.0
 """Logits that one unit of the bi-encoder's cosine similarity is worth (tests/MEASUREMENTS.md)."""
 
@@ -77,6 +80,7 @@ class Reranker(BaseCrossEncoder):
         """Return the relevance logit of each (question, passage) pair, about -11 to 11."""
         if not text_pairs:
             return []
+        text_pairs = [(question[:MOST_ASKED], text) for question, text in text_pairs]
         self.load()
         assert self._model is not None
         return self._model.score(text_pairs)
@@ -97,7 +101,7 @@ class _Bundled:
 
     def score(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
         cross = self._pool.map(
-            self._cross_score, self._cross.encode([(q[:1000], text) for q, text in pairs])
+            self._cross_score, self._cross.encode([(q, text) for q, text in pairs])
         )
         wanted = dict.fromkeys(t for q, text in pairs for t in (SECOND_PROMPT + q, text))
         vectors = self._embed(list(wanted))

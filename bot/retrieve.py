@@ -22,9 +22,6 @@ SHORT = 40
 EVIDENCE = 6
 """Passages that are kept for reading or writing."""
 
-JOINED = 3.0
-"""Logits by which a form that merely joins two questions must beat one that stands alone."""
-
 REPEATED = 3.0
 """Logits that text given before loses where the question is joined to the one it answered."""
 
@@ -48,6 +45,8 @@ def retrieve(query: Query, store: Store) -> Ranking:
     found: dict[tuple[str, int, int], Candidate] = {}
     for form in query.forms:
         for passage, similarity in store.search(form, k, scope):
+            if passage.article_id not in query.sources:
+                continue  # it was added after the question was asked
             key = (passage.article_id, passage.start, passage.end)
             if key not in found or found[key].scores["dense"] < similarity:
                 found[key] = Candidate(passage, {"dense": similarity}, False, "not reranked")
@@ -65,7 +64,7 @@ def rerank(ranking: Ranking, reranker: Reranker) -> Ranking:
         return ranking
     readings = [c.passage.readings for c in candidates]
     by_form = {form: relevance(query, form, readings, reranker) for form in query.forms}
-    best = max(query.forms, key=lambda f: max(by_form[f]) - JOINED * (f == query.joined))
+    best = max(query.forms, key=lambda f: max(by_form[f]) - query.handicaps.get(f, 0.0))
     scores = by_form[best]
     order = sorted(range(len(candidates)), key=lambda i: -scores[i])
     ranked = []
@@ -102,8 +101,13 @@ def relevance(
     for r in readings:
         score = fmean(next(scores) for _ in range(len(r) * len(wordings)))
         score += fit(wordings[-1], r)
-        found.append(score - REPEATED * (joined and r[0] in query.given))
+        found.append(score - REPEATED * (joined and given(query, r[0])))
     return found
+
+
+def given(query: Query, text: str) -> bool:
+    """Whether a text was given in an earlier answer."""
+    return " ".join(text.split()) in query.given
 
 
 def fit(question: str, readings: Sequence[str]) -> float:

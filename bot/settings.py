@@ -12,10 +12,10 @@ from index.errors import SettingsError
 
 PREFIX = "ASKARTICLE_"
 
-THRESHOLD = 0.45
+THRESHOLD = 0.4
 """Answerability below which the bot refuses.
 
-The highest, in steps of 0.05, that refuses no more than one in eight of the answerable questions of
+The highest, in steps of 0.05, that refuses no more than one in 25 of the answerable questions of
 the question set's tuning half.
 """
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from functools import lru_cache
 
-from bot.words import names
+from bot.words import dates, names
 from index import Article
+
+READ = 20_000
+"""Characters of an article that are looked through for questions to offer."""
 
 _NAMED_VERB = re.compile(
     r"\b((?:[A-Z][\w’'\-]+ )?[A-Z][\w’'\-]+) "
@@ -19,37 +24,36 @@ _BASES = {"sought": "seek", "said": "say", "says": "say", "found": "find", "deni
           "denied": "deny", "planned": "plan"}  # fmt: skip
 
 
+@lru_cache(maxsize=64)
 def suggest(article: Article, limit: int) -> tuple[str, ...]:
-    """Return questions that an article answers, made from its own sentences.
+    """Return questions to offer about an article, made from its own sentences.
 
     A sentence in which a name is followed by a verb of saying or wanting gives "What does …?";
     the names that recur most fill up what is missing.
+
+    Args:
+        article: the article.
+        limit: how many questions at most.
     """
-    counts: dict[str, int] = {}
-    for name in re.findall(r"(?<=[a-z,] )[A-Z][\w’\-]+", article.text):
-        counts[name] = counts.get(name, 0) + 1
+    text = article.text[:READ]
+    counts = Counter(re.findall(r"(?<=[a-z,] )[A-Z][\w’\-]+", text))
+    called = set(names(text))
     found = ["What is this article about?"]
     seen: set[str] = set()
-    for match in _NAMED_VERB.finditer(article.text):
+    for match in _NAMED_VERB.finditer(text):
         name, verb = match.group(1), match.group(2)
         last = name.split()[-1]
-        if (
-            name[-2:] in ("’s", "'s")
-            or last in seen
-            or last not in counts
-            or name.split()[0] in _FUNCTION
-        ):
+        if name not in called or last in seen or last not in counts or dates(name):
             continue
         seen.add(last)
         past = verb.endswith("ed") or verb in ("sought", "said", "found")
         found.append(f"What {'did' if past else 'does'} {name} {_base(verb)}?")
-    for name, _ in sorted(counts.items(), key=lambda item: -item[1]):
-        if name not in seen and name in names(article.text) and len(found) < limit:
+    for name, count in counts.most_common():
+        if len(found) >= limit or count < 2:
+            break
+        if name not in seen and name in called and not dates(name):
             found.append(f"What does the article say about {name}?")
     return tuple(dict.fromkeys(found))[:limit]
-
-
-_FUNCTION = frozenset("The A An In On At But And For This That It He She They If When As".split())
 
 
 def _base(verb: str) -> str:

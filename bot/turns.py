@@ -56,6 +56,10 @@ def understand(asked: str | Mapping[str, Any]) -> Turn:
     articles = asked.get("articles") or ()
     if isinstance(articles, str):
         articles = (articles,)
+    if not isinstance(articles, Sequence) or not all(isinstance(a, str) for a in articles):
+        raise QuestionError(
+            f"The articles to ask are {str(articles)[:60]!r}; give a list of their ids."
+        )
     history = asked.get("history")
     return Turn(clean, messages(() if history is None else history), tuple(articles))
 

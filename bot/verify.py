@@ -201,7 +201,7 @@ def _polarity(text: str) -> dict[str, set[bool]]:
 
 
 def _show(value: float, unit: str) -> str:
-    number = f"{value:,.0f}" if value == int(value) else f"{value:,}"
+    number = f"{value:,.0f}" if value.is_integer() else f"{value:,}"
     if len(unit) > 1:
         return f"{number} {unit}s"
     return f"{number}%" if unit == "%" else f"{unit}{number}"

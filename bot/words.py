@@ -65,6 +65,9 @@ _UNIT = (
     r"(?:[\s-]?(?P<unit>%|percent\b|per cent\b|(?:u\.?s\.? )?dollars?\b|usd\b|euros?\b|eur\b|"
     rf"pounds?\b|gbp\b|yen\b|rou?bles?\b|rupees?\b|(?:{'|'.join(_TIMES)})s?\b))?"
 )
+MOST_DIGITS = 15
+"""Digits of a number that are compared; longer ones are no quantities that an article gives."""
+
 _NUMBER = re.compile(
     r"(?P<sign>US\$|[$€£¥₽₹]|\b(?:USD|EUR|GBP)\b)?\s?"
     r"(?P<digits>\d{1,3}(?:[,\u202f ]\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?)"
@@ -176,7 +179,7 @@ def numbers(text: str) -> set[tuple[float, str]]:
     for match in _NUMBER.finditer(text):
         if match["ordinal"]:
             continue
-        value = float(re.sub(r"[,\u202f ]", "", match["digits"]))
+        value = float(re.sub(r"[,\u202f ]", "", match["digits"])[:MOST_DIGITS])
         scale = (match["scale"] or match["letter"] or "").lower()
         unit = "year" if scale in ("decades", "centuries") else ""
         value = round(value * _SCALES.get(scale, 1.0), 6)
@@ -221,7 +224,7 @@ def _spelled(phrase: str) -> list[float]:
 def ordinals(text: str) -> set[int]:
     """Return the ordinal numbers in a text: "first", "21st", "twenty-first"."""
     return {
-        int(m["digits"])
+        int(m["digits"][:MOST_DIGITS])
         if m["digits"]
         else _UNITS.get((m["tens"] or "").lower(), 0) + _ORDINALS[m["word"].lower()]
         for m in _ORDINAL.finditer(text)

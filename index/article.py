@@ -24,6 +24,9 @@ MAX_BYTES = 20 * 1024 * 1024
 ID_LENGTH = 16
 """Hexadecimal digits of an article's id: 64 bits of the SHA-256 of its text."""
 
+FRONT_MATTER = 5_000
+"""Characters at the start of a Markdown file in which its front matter must end."""
+
 TITLE_LENGTH = 200
 """Characters of a first line that are kept as the title."""
 
@@ -34,7 +37,7 @@ _INVISIBLE = re.compile(
 )
 _SPACES = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
-_FRONT_MATTER = re.compile(r"---\n(?:.*\n)*?title:[ \t]*[\"']?(.*?\w.*?)[\"']?\s*\n(?:.*\n)*?---\n")
+_FRONT_TITLE = re.compile(r"^title:[ \t]*[\"']?(.*?\w.*?)[\"']?[ \t]*$", re.MULTILINE)
 _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$")
 
 
@@ -155,8 +158,8 @@ def text_id(text: str) -> str:
 
 def _title(text: str) -> str:
     """Return the title in front matter, else the first line with a letter or digit."""
-    named = _FRONT_MATTER.match(text)
-    if named:
+    end = text.find("\n---\n", 0, FRONT_MATTER) if text.startswith("---\n") else -1
+    if end > 0 and (named := _FRONT_TITLE.search(text, 0, end)):
         text = named.group(1)
     lines = (line.strip() for line in text.split("\n"))
     first = next(line for line in lines if any(ch.isalnum() for ch in line))

@@ -15,6 +15,9 @@ SCHEMA = 1
 """Raise when passages or their metadata change, so that stores made before are rebuilt."""
 
 _PARAGRAPH = re.compile(r"\n[^\S\n]*\n")
+_LINE = re.compile(r"\n")
+_SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’»)\]]*\s*$")
+_ITEM = re.compile(r"[-*+•‣]\s|\d+[.)]\s|[^:\n]{1,60}:\s[^:]*\d")  # "- Gates", "Fee: 20 euros"
 _HEADING_END = re.compile(r"[.!?…:;,»”\"')\]。！？]\s*$")
 _ANAPHOR = re.compile(
     r"[\W_]*(?:(?:he|she|it|they|this|that|these|those|his|her|its|their|him|them|both|such|"
@@ -160,19 +163,23 @@ def _groups(text: str, count: Callable[[str], int], how: Chunking) -> Iterator[S
 
 
 def _paragraphs(text: str) -> Iterator[Spans]:
-    """Yield the sentences of each paragraph; blank lines separate paragraphs."""
-    edges = [m.end() for m in _PARAGRAPH.finditer(text)]
-    paragraph: Spans = []
-    edge = 0
-    for span in sentence_spans(text):
-        if paragraph and edge < len(edges) and span[0] >= edges[edge]:
-            yield paragraph
-            paragraph = []
-        while edge < len(edges) and span[0] >= edges[edge]:
-            edge += 1
-        paragraph.append(span)
-    if paragraph:
-        yield paragraph
+    """Yield the sentences of each paragraph.
+
+    Blank lines separate paragraphs; where a text has none, and most of its lines end with a
+    sentence, each line is a paragraph.
+    """
+    edge = _PARAGRAPH
+    lines = [line for line in text.split("\n") if line.strip()]
+    if not edge.search(text) and len(lines) > 1:
+        ended = sum(bool(_SENTENCE_END.search(line)) for line in lines)
+        if ended >= len(lines) / 2:
+            edge = _LINE
+    start = 0
+    for end, after in [*((m.start(), m.end()) for m in edge.finditer(text)), (len(text),) * 2]:
+        spans = [(start + a, start + b) for a, b in sentence_spans(text[start:end])]
+        if spans:
+            yield spans
+        start = after
 
 
 def is_heading(text: str, span: tuple[int, int]) -> bool:
@@ -181,6 +188,8 @@ def is_heading(text: str, span: tuple[int, int]) -> bool:
     alone = text[span[0] - 1 : span[0]] in ("", "\n") and text[span[1] : span[1] + 1] in ("", "\n")
     if line.startswith("#"):
         return alone
+    if _ITEM.match(line):
+        return False
     return alone and "\n" not in line and len(line) <= 120 and not _HEADING_END.search(line)
 
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.condense import FORMS, condense, stands_alone
-from bot.kinds import kind
+from bot.kinds import kind, without_pleasantries
+from bot.records import REFUSAL
 from bot.spell import correct
 from bot.turns import understand
 from index import bundled
@@ -88,7 +89,7 @@ def test_a_name_alone_takes_the_place_of_the_name_before() -> None:
 
 def test_a_follow_up_to_a_follow_up_goes_back_to_the_question_that_stands_alone() -> None:
     forms = ask("Why?", "Does Macron want to send troops?", "Yes.", "Who else?", "Starmer.")
-    assert "Why does Macron want to send troops?" in forms
+    assert forms[0] == "Does Macron want to send troops? Who else? Why?"
 
 
 def test_who_else_leaves_out_what_was_given() -> None:
@@ -99,8 +100,51 @@ def test_who_else_leaves_out_what_was_given() -> None:
     query = condense(understand({"question": "Who else?", "history": history}))
     assert query.exclude
     assert "Macron does." in query.given
-    alone = condense(understand("What other countries signed the statement?"))
-    assert alone.given == ""
+
+
+def test_a_question_that_stands_alone_may_be_asked_twice() -> None:
+    history = [
+        {"role": "user", "content": "Is a ban on lorries of more than 12 tonnes ruled out?"},
+        {"role": "assistant", "content": "Yes, it is."},
+    ]
+    again = {"question": history[0]["content"], "history": history}
+    assert not condense(understand(again)).exclude
+
+
+def test_what_a_refusal_offered_was_not_given() -> None:
+    history = [
+        {"role": "user", "content": "How old is he?"},
+        {"role": "assistant", "content": f"{REFUSAL}\n\n> He lives in Oslo."},
+    ]
+    assert condense(understand({"question": "Who else?", "history": history})).given == ""
+
+
+@pytest.mark.parametrize(
+    ("typed", "asked"),
+    [
+        ("Hello, who designed the bridge?", "who designed the bridge?"),
+        ("Thanks. And when did it open?", "And when did it open?"),
+        ("ok, who pays?", "who pays?"),
+        ("Great, thank you! When is it?", "When is it?"),
+        ("Hello Kitty was designed by whom?", "Hello Kitty was designed by whom?"),
+        ("thanks", "thanks"),
+    ],
+)
+def test_a_greeting_before_a_question_is_left_out(typed: str, asked: str) -> None:
+    assert without_pleasantries(typed) == asked
+
+
+def test_the_latest_name_is_what_a_pronoun_means_first() -> None:
+    history = [
+        {"role": "user", "content": "What did Weiss say about the planet?"},
+        {"role": "assistant", "content": "Weiss called it a surprise."},
+        {"role": "user", "content": "And Okafor?"},
+        {"role": "assistant", "content": "Okafor was not involved."},
+    ]
+    query = condense(understand({"question": "Is he part of the team?", "history": history}))
+    assert query.forms[0] == "Is Okafor part of the team?"
+    assert query.handicaps["Is Okafor part of the team?"] == 0.0
+    assert query.handicaps["Is Weiss part of the team?"] > 0.0
 
 
 def test_a_rewritten_question_is_searched_as_it_is() -> None:

@@ -138,8 +138,6 @@ def write_trace(answer: Answer) -> None:
             for c in answer.trace
         ),
     )
-    for note in answer.trace.notes:
-        write(note)
 
 
 def write_report(report: Report, *, rows: bool) -> None:
