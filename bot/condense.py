@@ -10,7 +10,7 @@ from bot.cite import unescape
 from bot.kinds import kind, without_pleasantries
 from bot.records import REFUSAL, Query, Turn
 from bot.spell import correct
-from bot.words import dates, names, words
+from bot.words import dates, is_country, names, words
 
 FORMS = 5
 """Most wordings tried for a follow-up; each costs a pass of the reranker."""
@@ -177,7 +177,12 @@ def _forms(turn: Turn, asked: list[str]) -> tuple[dict[str, float], str]:
     if dangling:
         first = dangling[0]
         begin = lead.end() if (lead := _CONJUNCTION.match(question)) else 0
-        subjects = [n for n in _subjects(turn, earlier) if n not in question]
+        person = _PERSON.fullmatch(first.group())
+        subjects = [
+            name
+            for name in _subjects(turn, earlier)
+            if name not in question and not (person and is_country(name))
+        ]
         for rank, name in enumerate(subjects[: FORMS - 2]):
             possessive = first.group().lower() in {"his", "her", "their", "hers", "theirs"}
             put = name + "’s" if possessive else name

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from index import Article, Chunking, Passage, SettingsError, bundled, chunk, load_embedder
-from index.chunk import leans
+from index.chunk import _paragraphs, is_heading, leans
 from index.sentences import sentence_spans
 
 Count = Callable[[str], int]
@@ -68,7 +68,7 @@ def check(article: Article, passages: list[Passage], count: Count, how: Chunking
     assert "".join(text[s:e] for s, e in covered).split() == text.split() or (
         "".join("".join(text[s:e] for s, e in covered).split()) == "".join(text.split())
     )
-    for start, end in sentence_spans(text):
+    for start, end in (s for paragraph in _paragraphs(text) for s in paragraph):
         inside = [s for s in covered if start <= s[0] < end]
         assert inside[0][0] == start
         assert inside[-1][1] == end
@@ -219,3 +219,19 @@ def test_identity_tells_settings_apart() -> None:
         Chunking(context=False),
     ]
     assert len({v.identity for v in variants}) == len(variants)
+
+
+def test_lines_are_paragraphs_where_nothing_else_is() -> None:
+    lines = "The bridge closes in May.\nIt opens again in June.\nCars take the ferry."
+    assert [len(p) for p in _paragraphs(lines)] == [1, 1, 1]
+    wrapped = "The bridge closes\nin May and opens\nagain in June.\n\nCars take the ferry."
+    assert [len(p) for p in _paragraphs(wrapped)] == [1, 1]
+    assert [len(p) for p in _paragraphs("The bridge closes\nin May and opens\nin June.")] == [1]
+
+
+def test_list_items_and_facts_are_no_headings() -> None:
+    text = "Prices\n\n- Camping on the site\n\nDay ticket: 45 euros\n\nThe headliners"
+    lines = [line for line in text.split("\n") if line]
+    starts = [text.index(line) for line in lines]
+    heads = [is_heading(text, (s, s + len(t))) for s, t in zip(starts, lines, strict=True)]
+    assert heads == [True, False, False, True]
