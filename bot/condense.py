@@ -10,7 +10,7 @@ from bot.cite import unescape
 from bot.kinds import kind, without_pleasantries
 from bot.records import REFUSAL, Query, Turn
 from bot.spell import correct
-from bot.words import dates, is_country, names, words
+from bot.words import dates, names, words
 
 FORMS = 5
 """Most wordings tried for a follow-up; each costs a pass of the reranker."""
@@ -177,12 +177,7 @@ def _forms(turn: Turn, asked: list[str]) -> tuple[dict[str, float], str]:
     if dangling:
         first = dangling[0]
         begin = lead.end() if (lead := _CONJUNCTION.match(question)) else 0
-        person = _PERSON.fullmatch(first.group())
-        subjects = [
-            name
-            for name in _subjects(turn, earlier)
-            if name not in question and not (person and is_country(name))
-        ]
+        subjects = [n for n in _subjects(turn, earlier) if n not in question]
         for rank, name in enumerate(subjects[: FORMS - 2]):
             possessive = first.group().lower() in {"his", "her", "their", "hers", "theirs"}
             put = name + "’s" if possessive else name
@@ -217,7 +212,15 @@ def _swapped(anchor: str, phrase: str) -> list[str]:
 
 
 def _subjects(turn: Turn, earlier: list[str]) -> list[str]:
-    """Return the names that a pronoun may stand for, those of the last question first."""
+    """Return the names that a pronoun may stand for, the most likely first.
+
+    The last question's names come before the answer's, and a name that hangs on a preposition
+    ("the president of Ukraine") after all others.
+    """
     answers = [m.content for m in turn.history if m.role == "assistant"]
-    found = [n for text in [*reversed(earlier), *answers[-1:]] for n in names(text)]
-    return [n for n in dict.fromkeys(found) if not dates(n)]
+    ranked: dict[str, bool] = {}
+    for text in [*reversed(earlier), *answers[-1:]]:
+        for name in names(text):
+            hangs = re.search(rf"\b(?:of|in|to|from|at|for|with|by) {re.escape(name)}", text)
+            ranked.setdefault(name, bool(hangs))
+    return sorted((n for n in ranked if not dates(n)), key=lambda n: ranked[n])

@@ -133,11 +133,6 @@ _DEMONYM_ENDS = ("n", "an", "ian", "ean", "i", "ish", "ese")
 _stem_word = lru_cache(maxsize=50_000)(snowballstemmer.stemmer("english").stemWord)
 
 
-def is_country(name: str) -> bool:
-    """Whether a name is that of a country, or of its people, that is known here."""
-    return canonical(name) <= {*_ALIASES.values(), *_PHRASES.values()}
-
-
 def stem(word: str) -> str:
     """Return the stem of a lower-case word (Porter 2)."""
     return str(_stem_word(word))
