@@ -236,12 +236,30 @@ class Store:
         elif changing := self._owner.changing:  # its passages would take the places of others
             where = {"article_id": {"$ne": changing}}
         vector = self.embedder.embed_query(question)
+        if k >= self.count(articles):
+            return self._compare_all(vector, articles)
         with self._reading():
             found = self._chroma.similarity_search_by_vector_with_relevance_scores(
                 vector, k=k, filter=cast("Any", where)
             )
             pairs = [(self._passage(d.metadata), 1.0 - distance) for d, distance in found]
         return [(passage, score) for passage, score in pairs if passage is not None]
+
+    def _compare_all(
+        self, vector: list[float], articles: Sequence[str]
+    ) -> list[tuple[Passage, float]]:
+        """Return all passages, best first: the index of neighbours may miss some, this does not."""
+        import numpy as np
+
+        ids = [a for a in articles or self._owner.articles if a in self._owner.articles]
+        rows = [row for article_id in ids for row in self.vectors(article_id)]
+        if not rows:
+            return []
+        matrix = np.array([row[1] for row in rows])
+        lengths = np.linalg.norm(matrix, axis=1) * np.linalg.norm(vector)
+        scores = matrix @ np.array(vector) / np.maximum(lengths, 1e-12)
+        order = np.argsort(-scores, kind="stable")
+        return [(rows[i][0], float(scores[i])) for i in order]
 
     def close(self) -> None:
         """Give the store back, so that another process may open it; closing twice is fine."""
