@@ -101,7 +101,9 @@ def signs(ranking: Ranking, pool: Sequence[Scored]) -> Signs:
 
 def quote(sentences: Sequence[Scored]) -> tuple[Claim, ...]:
     """Return sentences of the article as claims that cite themselves."""
-    return tuple(Claim(s.text, (s.span,), before=" " if i else "") for i, s in enumerate(sentences))
+    return tuple(
+        Claim(s.text, (s.span,), before="\n\n" if i else "") for i, s in enumerate(sentences)
+    )
 
 
 def score_sentences(ranking: Ranking, reranker: Reranker) -> list[Scored]:
