@@ -10,7 +10,7 @@ from statistics import fmean
 from bot.abstain import holds_count, holds_kind
 from bot.records import Candidate, Query, Ranking
 from bot.rerank import Reranker
-from bot.words import canonical, names
+from bot.words import canonical, dates, names
 from index import Store
 
 DEPTH = 20
@@ -34,6 +34,14 @@ KIND = 6.0
 _SUBJECT = re.compile(
     r"^\W*(?i:what|which|why|how|when|where)\b[^,?]{0,30}?\b(?:does|did|do|has|have|will|would|"
     r"can|could|should|is|are|was)\s+(?P<name>(?:the )?[A-Z][\w.’'-]*(?:\s[A-Z][\w.’'-]*)*)\s+\w",
+)
+
+
+# What is wanted or said is somebody's own: a sentence about what another wants is no answer.
+_WANTS = re.compile(
+    r"\b(?:wants?|demands?|says?|claims?|seeks?|thinks?|asks?|believes?|insists?|rejects?|expects?|"
+    r"needs?|hopes?|fears?|accuses?|plans?|offers?|proposes?|suggests?|den(?:y|ies))\b",
+    re.IGNORECASE,
 )
 
 
@@ -113,14 +121,16 @@ def given(query: Query, text: str) -> bool:
 def fit(question: str, readings: Sequence[str]) -> float:
     """Return what a text gains or loses for what models of relevance do not see, in logits.
 
-    It gains where its subject (its first name) is the one asked about: "What does Ukraine demand?"
-    is asked of Ukraine's demands, not of demands on Ukraine. It loses where it lacks the kind of
+    It gains where its subject (its first name) is the one asked about, and loses where that is
+    another and the question is what somebody wants or says: "What does Ukraine demand?" is asked of
+    Ukraine's demands, not of demands on Ukraine. It also loses where it lacks the kind of
     thing that is asked for, such as a time or a number.
     """
     change = 0.0
     if asked := _SUBJECT.match(question):
-        first = next(iter(names(readings[-1])), "")
-        change += SUBJECT * bool(canonical(asked["name"]) & canonical(first))
+        first = next((n for n in names(readings[-1]) if not dates(n)), "")
+        same = bool(canonical(asked["name"]) & canonical(first))
+        change += SUBJECT if same else -SUBJECT if first and _WANTS.search(question) else 0.0
     if not (holds_kind(question, readings[0]) and holds_count(question, readings[0])):
         change -= KIND
     return change

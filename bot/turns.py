@@ -53,7 +53,11 @@ def understand(asked: str | Mapping[str, Any]) -> Turn:
             "Shorten it; a text to ask about is added as an article instead."
         )
     clean = " ".join(normalise(question).split())
-    articles = asked.get("articles") or ()
+    articles = asked.get("articles")
+    if articles is None:
+        articles = ()
+    elif not articles:
+        raise QuestionError("The articles to ask are an empty list; leave it out to ask them all.")
     if isinstance(articles, str):
         articles = (articles,)
     if not isinstance(articles, Sequence) or not all(isinstance(a, str) for a in articles):

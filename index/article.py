@@ -183,7 +183,12 @@ def _read_text(raw: bytes, file: Path) -> str:
         mended = raw.decode(marked or "utf-8-sig", "replace")
         wrong = mended.count("\ufffd")
         # Text of that encoding with a flaw (a byte lost where it was cut), not of another one.
-        if marked or wrong * 10 <= sum(ch > "\x7f" for ch in mended):
+        if marked and (wrong or "\0" in mended):
+            raise UnreadableArticle(
+                f"{file} begins like {marked} text and is not ({error}); it may be a binary file. "
+                "Save its text as UTF-8 and add that."
+            ) from error
+        if wrong * 10 <= sum(ch > "\x7f" for ch in mended):
             log.warning("%s: %d characters cannot be read (%s)", file, wrong, error)
             return mended
     from charset_normalizer import from_bytes  # costs 0.1 s; most files never need it
@@ -200,6 +205,8 @@ def _read_text(raw: bytes, file: Path) -> str:
     western = best.language not in _EASTERN and any(
         "cp1252" in (m.encoding, *m.could_be_from_charset) for m in tied
     )
+    # Chinese, Japanese and Korean text is mostly of other bytes; a few among letters are accents.
+    western |= best.multi_byte_usage > 0 and sum(b > 0x7F for b in raw) < len(raw) * 0.15
     log.info("%s is read as %s", file, "cp1252" if western else best.encoding)
     return raw.decode("cp1252", "replace") if western else str(best)
 
