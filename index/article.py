@@ -183,14 +183,15 @@ def _read_text(raw: bytes, file: Path) -> str:
         mended = raw.decode(marked or "utf-8-sig", "replace")
         wrong = mended.count("\ufffd")
         # Text of that encoding with a flaw (a byte lost where it was cut), not of another one.
-        if marked and (wrong or "\0" in mended):
+        # Text of that encoding with a flaw (a byte lost where it was cut), not of another one.
+        if wrong * 10 <= sum(ch > "\x7f" for ch in mended):
+            log.warning("%s: %d characters cannot be read (%s)", file, wrong, error)
+            return mended
+        if marked:
             raise UnreadableArticle(
                 f"{file} begins like {marked} text and is not ({error}); it may be a binary file. "
                 "Save its text as UTF-8 and add that."
             ) from error
-        if wrong * 10 <= sum(ch > "\x7f" for ch in mended):
-            log.warning("%s: %d characters cannot be read (%s)", file, wrong, error)
-            return mended
     from charset_normalizer import from_bytes  # costs 0.1 s; most files never need it
 
     found = from_bytes(raw)

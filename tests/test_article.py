@@ -156,6 +156,7 @@ def test_a_flaw_in_utf8_is_not_another_encoding(
     ("name", "raw", "error", "said"),
     [
         ("empty.txt", b"", EmptyArticle, "holds no text"),
+        ("junk.txt", b"\xff\xfe\x00\x01binary\x00", UnreadableArticle, "may be a binary file"),
         ("blank.md", b"\xef\xbb\xbf \r\n\t\n", EmptyArticle, "holds no text"),
         ("marks.txt", "… 🙂 —".encode(), EmptyArticle, "none of them a letter or digit"),
         ("binary.txt", b"\x7fELF\x02\x01\x00\x00\x00" * 40, UnreadableArticle, "NUL bytes"),
@@ -209,3 +210,9 @@ def test_large_file(tmp_path: Path) -> None:
 def test_suffixes_read(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("Some text.", encoding="utf-8")
     assert Article.load(tmp_path / name).text == "Some text."
+
+
+def test_a_few_accents_are_not_chinese(tmp_path: Path) -> None:
+    file = tmp_path / "short.txt"
+    file.write_bytes("Ein kurzer Text. Das Wetter in Köln war schön.\n".encode("latin-1"))
+    assert Article.load(file).text == "Ein kurzer Text. Das Wetter in Köln war schön."
