@@ -388,7 +388,7 @@ class Step(Runnable[In, Out]):
 
     def stream(
         self,
-        input: In,  # noqa: A002
+        input: In,  # noqa: A002  # named by the interface
         config: RunnableConfig | None = None,
         **_: Any,
     ) -> Iterator[Out]:
@@ -397,7 +397,7 @@ class Step(Runnable[In, Out]):
 
     def transform(
         self,
-        input: Iterator[In],  # noqa: A002
+        input: Iterator[In],  # noqa: A002  # named by the interface
         config: RunnableConfig | None = None,  # noqa: ARG002  # named by the interface
         **_: Any,
     ) -> Iterator[Out]:

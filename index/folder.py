@@ -157,7 +157,7 @@ def check_files(store: Path) -> bool:
 def _survives(folder: Path) -> bool:
     """Whether Chroma reads all of its files, tried in a process that may crash or hang on them."""
     try:
-        tried = subprocess.run(  # noqa: S603
+        tried = subprocess.run(  # noqa: S603  # our own interpreter, no shell
             [sys.executable, "-P", "-c", _READ_ALL, str(folder), COLLECTION, str(PAGE)],
             capture_output=True,
             timeout=120,

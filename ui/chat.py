@@ -88,7 +88,7 @@ def serve(open_bot: Callable[[], Bot], settings: Settings, *, open_browser: bool
         SettingsError: the host or port cannot be served on.
     """
     window = launch(open_bot, settings, open_browser=open_browser)
-    print(f"Ask the article at {window.url} (Ctrl-C stops)", flush=True)  # noqa: T201
+    print(f"Ask the article at {window.url} (Ctrl-C stops)", flush=True)  # noqa: T201  # the one line it prints
     with contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait()
     window.close()
