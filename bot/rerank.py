@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from langchain_core.cross_encoders import BaseCrossEncoder
 
+from bot.onnx import OnnxEncoder, pool
 from index.embed import BUNDLED, quiet_models
 from index.errors import WeightsError
-from index.weights import RERANKER, SECOND, Weights
+from index.weights import RERANKER, SECOND
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
     from tokenizers import Encoding
 
 log = logging.getLogger(__name__)
-
-MAX_TOKENS = 512
-"""What the models read of a text (the cross-encoder: of question and passage together)."""
 
 MOST_ASKED = 400
 """Characters of a question that are scored; the passage needs the rest of the window."""
@@ -87,16 +83,12 @@ class Reranker(BaseCrossEncoder):
 
 
 class _Bundled:
-    """The bundled cross-encoder and bi-encoder, both int8 ONNX.
-
-    They run one text a call on a pool of threads: their activations are quantised per call, so
-    that batches would make a score depend on its neighbours.
-    """
+    """The bundled cross-encoder and bi-encoder, both int8 ONNX."""
 
     def __init__(self) -> None:
-        self._cross = _Onnx(RERANKER)
-        self._second = _Onnx(SECOND)
-        self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="rerank")
+        self._cross = OnnxEncoder(RERANKER)
+        self._second = OnnxEncoder(SECOND)
+        self._pool = pool("rerank")
         self._vectors: dict[str, NDArray[np.float32]] = {}
 
     def score(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
@@ -112,7 +104,7 @@ class _Bundled:
         ]
 
     def _cross_score(self, encoding: Encoding) -> float:
-        return float(self._cross.run(encoding)[0, 0])
+        return float(self._cross.run(encoding)[0][0])
 
     def _embed(self, texts: list[str]) -> dict[str, NDArray[np.float32]]:
         known = {t: v for t in texts if (v := self._vectors.get(t)) is not None}
@@ -126,44 +118,9 @@ class _Bundled:
     def _vector(self, encoding: Encoding) -> NDArray[np.float32]:
         import numpy as np
 
-        first: NDArray[np.float32] = self._second.run(encoding)[0, 0]  # of the [CLS] mark
+        first: NDArray[np.float32] = self._second.run(encoding)[0][0]  # of the [CLS] mark
         unit: NDArray[np.float32] = first / np.linalg.norm(first)
         return unit
-
-
-class _Onnx:
-    """An ONNX encoder with its tokenizer."""
-
-    def __init__(self, weights: Weights) -> None:
-        import onnxruntime
-        from tokenizers import Tokenizer
-
-        folder: Path = weights.locate()
-        log.info("loading %s", weights.name)
-        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self._tokenizer.enable_truncation(MAX_TOKENS)
-        self._tokenizer.no_padding()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # the pool keeps every core busy, with less waiting
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(
-            str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
-        )
-
-    def encode(self, texts: Sequence[str | tuple[str, str]]) -> list[Encoding]:
-        return list(self._tokenizer.encode_batch(list(texts)))
-
-    def run(self, encoding: Encoding) -> NDArray[np.float32]:
-        """Return the first output for one text, batch dimension included."""
-        import numpy as np
-
-        inputs: dict[str, Any] = {
-            "input_ids": np.array([encoding.ids], dtype=np.int64),
-            "attention_mask": np.array([encoding.attention_mask], dtype=np.int64),
-            "token_type_ids": np.array([encoding.type_ids], dtype=np.int64),
-        }
-        output: NDArray[np.float32] = self._session.run(None, inputs)[0]
-        return output
 
 
 class _HubCrossEncoder:

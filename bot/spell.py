@@ -35,8 +35,7 @@ def correct(question: str, texts: Sequence[str]) -> str:
         question: the question.
         texts: the articles that it is asked of.
     """
-    known: frozenset[str] = frozenset().union(*map(_vocabulary, texts))
-    stems = {stem(w) for w in known}
+    known, stems = _vocabulary(tuple(texts))
     functions = STOPWORDS | _QUESTION
 
     def fix(match: re.Match[str]) -> str:
@@ -71,24 +70,28 @@ def correct(question: str, texts: Sequence[str]) -> str:
 
 def _capitalise(question: str, texts: Sequence[str]) -> str:
     """Return a question typed without capitals with those words capitalised that always are."""
-    forms: dict[str, str] = {}
-    for text in texts:
-        for lower, form in _cased(text).items():
-            forms[lower] = min(form, forms.get(lower, form), key=str.isupper)
+    forms = _cased(tuple(texts))
     return _TOKEN.sub(lambda m: forms.get(m.group(), m.group()), question)
 
 
-@lru_cache(maxsize=64)
-def _vocabulary(text: str) -> frozenset[str]:
-    return frozenset(w.lower() for w in _TOKEN.findall(text) if len(w) > 2)
+@lru_cache(maxsize=4)
+def _vocabulary(texts: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the words of the texts in lower case, and their stems."""
+    known = frozenset(w.lower() for text in texts for w in _TOKEN.findall(text) if len(w) > 2)
+    return known, frozenset(map(stem, known))
 
 
-@lru_cache(maxsize=64)
-def _cased(text: str) -> dict[str, str]:
+@lru_cache(maxsize=4)
+def _cased(texts: tuple[str, ...]) -> dict[str, str]:
     """Return the words that a text never has in lower case, by their lower-case form."""
-    seen = {w for w in _TOKEN.findall(text) if len(w) > 2}
-    capitals = {w.lower(): w for w in sorted(seen) if w[0].isupper()}
-    return {k: w for k, w in capitals.items() if k not in seen and k not in STOPWORDS}
+    forms: dict[str, str] = {}
+    for text in texts:
+        seen = {w for w in _TOKEN.findall(text) if len(w) > 2}
+        for word in sorted(w for w in seen if w[0].isupper()):
+            lower = word.lower()
+            if lower not in seen and lower not in STOPWORDS:
+                forms[lower] = min(word, forms.get(lower, word), key=str.isupper)
+    return forms
 
 
 @lru_cache(maxsize=1)

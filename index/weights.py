@@ -104,6 +104,13 @@ SECOND = Weights(
         "tokenizer.json": "d241a60d5e8f04cc1b2b3e9ef7a4921b27bf526d9f6050ab90f9267a1f9e5c66",
     },
 )
+READER = Weights(
+    name="the span reader (int8 ONNX)",
+    package="askarticle",
+    module="bot",
+    folder="reader",
+    files={"reader.onnx": "44b146656e6c20832c1b185703a40dffceabb61dc6769dfa481fbee982217b7c"},
+)
 
 _lock = threading.Lock()
 _checked: dict[str, Path] = {}

@@ -1,0 +1,162 @@
+"""The network of the reader, its first weights, and its export; needs the extra ``train``."""
+
+from __future__ import annotations
+
+import logging
+import re
+import tempfile
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from index.embed import quiet_models
+from index.weights import EMBEDDER, RERANKER, Weights
+
+if TYPE_CHECKING:
+    from transformers import BertModel
+
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+OUTPUTS = ("starts", "ends", "here")
+
+
+class SpanReader(nn.Module):
+    """A transformer encoder that points at an answer in a passage, or says that it is not there.
+
+    Two heads on one trunk: for each token whether the answer starts or ends there (Devlin et al.
+    2019, "BERT", section 4.3, with the first token standing for "not here"), and for the pair
+    whether the passage answers the question, from the pooled first token.
+    """
+
+    def __init__(self, trunk: BertModel) -> None:
+        """Put fresh heads on a trunk that has a pooler."""
+        super().__init__()
+        self.trunk = trunk
+        self.span = nn.Linear(trunk.config.hidden_size, 2)
+        self.here = nn.Linear(trunk.config.hidden_size, 1)
+        nn.init.normal_(self.span.weight, std=0.02)
+        nn.init.zeros_(self.span.bias)
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return logits: starts and ends (batch, tokens), and whether it is here (batch,)."""
+        out = self.trunk(
+            input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
+        )
+        starts, ends = self.span(out.last_hidden_state).unbind(-1)
+        return starts, ends, self.here(out.pooler_output).squeeze(-1)
+
+    def freeze(self, layers: int) -> None:
+        """Keep the embeddings and so many of the lowest layers as they are."""
+        for part in (self.trunk.embeddings, *self.trunk.encoder.layer[:layers]):
+            part.requires_grad_(False)
+
+
+def from_reranker() -> SpanReader:
+    """Return a reader whose trunk is the embedded reranker's, its int8 weights dequantised.
+
+    The reranker was trained to see whether a passage answers a query: its relevance head is where
+    "here" starts from.
+    """
+    from transformers import BertConfig, BertModel
+
+    state = dequantise(RERANKER)
+    layers = 1 + max(int(m[1]) for k in state if (m := re.search(r"layer\.(\d+)\.", k)))
+    words, width = state["bert.embeddings.word_embeddings.weight"].shape
+    trunk = BertModel(
+        BertConfig(
+            vocab_size=words,
+            hidden_size=width,
+            num_hidden_layers=layers,
+            num_attention_heads=width // 32,
+            intermediate_size=state["bert.encoder.layer.0.intermediate.dense.bias"].shape[0],
+            hidden_dropout_prob=0.0,  # a third of the time on a CPU, for one pass over the data
+            attention_probs_dropout_prob=0.0,
+        )
+    )
+    trunk.load_state_dict(
+        {k.removeprefix("bert."): v for k, v in state.items() if k.startswith("bert.")}
+    )
+    reader = SpanReader(trunk)
+    with torch.no_grad():
+        reader.here.weight.copy_(state["classifier.weight"])
+        reader.here.bias.copy_(state["classifier.bias"])
+    return reader
+
+
+def from_embedder() -> SpanReader:
+    """Return a reader whose trunk is the embedded six-layer embedder's."""
+    from transformers import BertModel
+
+    with quiet_models(offline=True):
+        trunk = BertModel.from_pretrained(
+            EMBEDDER.locate(), hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0
+        )
+    return SpanReader(trunk)
+
+
+STARTS = {"reranker": from_reranker, "embedder": from_embedder}
+"""What a trunk can start from."""
+
+
+def dequantise(weights: Weights) -> dict[str, Tensor]:
+    """Return the parameters of an int8 ONNX file by their names in the network.
+
+    Weights of matrix products lost their names in the export: a node's name says whose they are.
+    """
+    import onnx
+    from onnx import numpy_helper
+
+    graph = onnx.load(str(weights.locate() / "model.onnx")).graph
+    stored = {i.name: numpy_helper.to_array(i) for i in graph.initializer}
+    state = {k: torch.tensor(v) for k, v in stored.items() if re.match(r"(bert|classifier)\.", k)}
+    state = {k: v for k, v in state.items() if v.dtype == torch.float32 and "_scale" not in k}
+    for name in [k for k in stored if k.endswith("_quantized")]:
+        plain = name.removesuffix("_quantized")
+        scale = stored[plain + "_scale"]
+        value = (stored[name].astype("float32") - stored[plain + "_zero_point"]) * scale
+        matrix = torch.tensor(value)
+        if plain.startswith("onnx::MatMul"):
+            node = next(n for n in graph.node if name in n.input)
+            plain = re.sub(r"/MatMul_quant$", "", node.name).strip("/").replace("/", ".")
+            plain, matrix = plain + ".weight", matrix.T
+        elif plain in ("bert.pooler.dense.weight", "classifier.weight"):
+            gemm = next(n for n in graph.node if name in n.input)
+            matrix = matrix.T if gemm.op_type == "MatMulInteger" else matrix
+        state[plain] = matrix.contiguous()
+    return state
+
+
+def export(reader: SpanReader, file: Path, *, quantised: bool = True) -> None:
+    """Write the reader as an ONNX file, its weights as int8 or as float32."""
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    for name in ("torch.onnx", "torch.onnx._internal.exporter._registration"):
+        logging.getLogger(name).setLevel(logging.ERROR)  # what it lacks is not needed
+    reader.eval()
+    sample = {name: torch.ones(2, 8, dtype=torch.long) for name in INPUTS}
+    batch, tokens = torch.export.Dim("batch"), torch.export.Dim("tokens", min=4, max=512)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        quiet_models(offline=True),
+        warnings.catch_warnings(action="ignore"),  # about the exporter's own insides
+    ):
+        plain = Path(folder) / "reader.onnx"
+        program = torch.onnx.export(
+            reader,
+            kwargs=sample,
+            input_names=list(INPUTS),
+            output_names=list(OUTPUTS),
+            dynamic_shapes={name: {0: batch, 1: tokens} for name in INPUTS},
+            dynamo=True,
+            verbose=False,
+        )
+        program.save(str(plain))
+        if quantised:
+            quantize_dynamic(plain, file, weight_type=QuantType.QInt8, per_channel=True)
+        else:
+            onnx.save(onnx.load(str(plain)), str(file))

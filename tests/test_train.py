@@ -1,0 +1,238 @@
+"""Training of the reader: its examples, its first weights, and that a run can be taken up again."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from bot.metrics import contains_answer
+from bot.reader import examples as made
+from bot.reader.examples import Example, TrainingDataError
+from bot.reader.model import INPUTS, SpanReader, export, from_reranker
+from bot.reader.train import RECIPE, app, batches, encode, loss, tokenizer, train
+from bot.rerank import Reranker
+from index.embed import load_embedder
+
+PLACES = ["Oslo", "Bergen", "Turku", "Malmo", "Aarhus", "Tartu", "Gdansk", "Vilnius"]
+
+
+def write(folder: Path, name: str, rows: list[dict[str, Any]]) -> None:
+    with gzip.open(folder / f"{name}.jsonl.gz", "wt", encoding="utf-8") as stream:
+        stream.writelines(json.dumps(row) + "\n" for row in rows)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with a few documents of each set."""
+    folder = tmp_path_factory.mktemp("data") / "train"
+    folder.mkdir()
+    for source in ("squadshifts_new_wiki", "squadshifts_amazon_reviews", "squadshifts_reddit",
+                   "squad2_dev_train"):  # fmt: skip
+        documents, questions = [], []
+        for i, place in enumerate(PLACES * 3):
+            opening = f"The harbour of {place} was opened in {1800 + i}. "
+            text = opening + f"Its mayor, Anna Berg {i}, lives in {place}. It has 12 cranes. "
+            text += "Many ships call there. The largest of them carries grain."
+            documents.append(
+                {"doc_id": f"{source}-{i}", "title": f"Harbours {i % 2}", "text": text}
+            )
+            at = text.index(str(1800 + i))
+            questions.append(
+                {"doc_id": f"{source}-{i}", "question": f"When was the harbour of {place} opened?",
+                 "answers": [str(1800 + i)], "spans": [[at, at + 4], [at - 3, at + 4]],
+                 "answerable": True}
+            )  # fmt: skip
+            if source == "squad2_dev_train":
+                questions.append(
+                    {"doc_id": f"{source}-{i}", "question": f"When did {place} close it?",
+                     "answers": [], "spans": [], "answerable": False}
+                )  # fmt: skip
+        write(folder, f"{source}.docs", documents)
+        write(folder, f"{source}.questions", questions)
+    write(folder, "fairytaleqa.qas", [
+        {"question": "Who ran?", "answers": ["the fox"], "gold_docs": [f"Fox#{i}"],
+         "context": f"Once, in year {i}, the fox ran home. It slept.", "span": [17, 24]}
+        for i in range(9)
+    ])  # fmt: skip
+    write(folder, "qamr", [
+        {"sentence": f"Bob ate {i} plums .", "question": "Who ate?", "answers": ["Bob"],
+         "contiguous": True}
+        for i in range(9)
+    ])  # fmt: skip
+    write(folder, "squad_sentence_pairs", [
+        {"sentence": f"the town of {p.lower()} is old . ", "question": f"what town is {i} ?"}
+        for i, p in enumerate(PLACES * 2)
+    ])  # fmt: skip
+    return folder.parent
+
+
+@pytest.fixture(scope="module")
+def examples(data: Path) -> list[Example]:
+    training, _ = made.make(data, load_embedder())
+    return training
+
+
+def test_every_span_is_within_its_passage_and_says_an_answer(examples: list[Example]) -> None:
+    years = [e for e in examples if e.source == "new_wiki"]
+    assert len(years) > 30
+    for example in examples:
+        for start, end in example.spans:
+            assert 0 <= start < end <= len(example.text)
+    for example in years:
+        assert all(example.text[s:e].strip("in ").isdigit() for s, e in example.spans)
+
+
+def test_what_does_not_answer_holds_no_answer(examples: list[Example]) -> None:
+    kinds = {e.source.rpartition("-")[2] for e in examples if not e.answerable}
+    assert kinds >= {"edited", "deleted", "near", "without", "squad2"}
+    for example in examples:
+        if example.source.endswith(("-deleted", "-near")) and example.question.startswith("When"):
+            place = example.question.removeprefix("When was the harbour of ").split()[0]
+            years_of = [str(1800 + i) for i, p in enumerate(PLACES * 3) if p == place]
+            assert not all(contains_answer(example.text, [year]) for year in years_of)
+        if example.source.endswith("-edited"):
+            assert example.question != "When was the harbour of Oslo opened?" or not example.spans
+
+
+def test_the_same_seed_gives_the_same_examples(data: Path, tmp_path: Path) -> None:
+    first, watched = made.make(data, load_embedder(), seed=3)
+    again, _ = made.make(data, load_embedder(), seed=3)
+    other, _ = made.make(data, load_embedder(), seed=4)
+    assert first == again
+    assert first != other
+    made.save(first, tmp_path / "examples.gz")
+    assert made.load(tmp_path / "examples.gz") == first
+    assert not {e.text for e in watched if e.answerable} & {e.text for e in first}
+
+
+def test_a_missing_set_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TrainingDataError, match=r"squadshifts_new_wiki\.docs"):
+        made.make(tmp_path, load_embedder())
+
+
+# -- the network --
+
+
+@pytest.fixture(scope="module")
+def reader() -> SpanReader:
+    return from_reranker().eval()
+
+
+def test_its_trunk_ranks_as_the_reranker_does(reader: SpanReader) -> None:
+    pairs = [
+        ("When is the summit?", "The summit takes place on Friday."),
+        ("When is the summit?", "Bananas are yellow."),
+        ("Who won the race?", "It was won by Anna."),
+    ]
+    ranker = Reranker()
+    ranker.load()
+    model: Any = ranker._model
+    for encoding in tokenizer().encode_batch(pairs):
+        values = (encoding.ids, encoding.attention_mask, encoding.type_ids)
+        with torch.no_grad():
+            *_, here = reader(*(torch.tensor([v]) for v in values))
+        assert float(here) == pytest.approx(model._cross_score(encoding), abs=0.5)
+
+
+def test_answers_are_marked_at_their_tokens() -> None:
+    text = "It was opened in 1887 by Anna."
+    here = Example("When?", text, ((17, 21), (14, 21)), "x")
+    nowhere = replace(here, spans=())
+    somewhere = replace(here, spans=((0, 13),), weak=True)
+    rows = [here, nowhere, somewhere]
+    encodings = tokenizer().encode_batch([(e.question, e.text) for e in rows])
+    batch = encode(list(zip(rows, encodings, strict=True)), "cpu")
+    words = [encodings[0].offsets[i] for i in batch.starts[0].nonzero().flatten()]
+    assert [text[s:e] for s, e in words] == ["in", "1887"]
+    assert [text[slice(*encodings[0].offsets[i])] for i in batch.ends[0].nonzero()] == ["1887"]
+    assert batch.starts[1].nonzero().flatten().tolist() == [0]
+    assert int(batch.starts[2].sum()) == int(batch.ends[2].sum()) == 3  # It, was, opened
+    assert batch.here.tolist() == [1, 0, 1]
+    assert batch.allowed[0].sum() == sum(s == 1 for s in encodings[0].sequence_ids) + 1
+
+
+def test_batches_hold_each_example_once_and_fit(examples: list[Example]) -> None:
+    encodings = tokenizer().encode_batch([(e.question, e.text) for e in examples])
+    recipe = replace(RECIPE, tokens=600)
+    steps = batches(examples, encodings, recipe)
+    assert sorted(i for step in steps for i in step) == list(range(len(examples)))
+    for step in steps:
+        longest = max(len(encodings[i].ids) for i in step)
+        assert len(step) == 1 or longest * len(step) <= 600 + longest
+    assert steps == batches(examples, encodings, recipe)
+
+
+def test_learning_lowers_the_loss(reader: SpanReader, examples: list[Example]) -> None:
+    learner = from_reranker()
+    learner.freeze(11)
+    rows = [e for e in examples if e.source.startswith("new_wiki")][:8]
+    encodings = tokenizer().encode_batch([(e.question, e.text) for e in rows])
+    batch = encode(list(zip(rows, encodings, strict=True)), "cpu")
+    optimiser = torch.optim.AdamW((p for p in learner.parameters() if p.requires_grad), lr=1e-3)
+    before = float(loss(learner, batch).detach())
+    for _ in range(8):
+        optimiser.zero_grad()
+        lost = loss(learner, batch)
+        lost.backward()
+        optimiser.step()
+    assert float(loss(learner, batch).detach()) < before / 2
+    assert torch.equal(
+        learner.trunk.embeddings.word_embeddings.weight,
+        reader.trunk.embeddings.word_embeddings.weight,
+    )
+
+
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = replace(RECIPE, tokens=6000, frozen=11)
+    whole = train(data, tmp_path / "whole", recipe, "cpu", most=4)
+    train(data, tmp_path / "parts", recipe, "cpu", most=2)
+    parts = train(data, tmp_path / "parts", recipe, "cpu", most=4)
+    for (name, one), other in zip(
+        whole.state_dict().items(), parts.state_dict().values(), strict=True
+    ):
+        assert torch.equal(one, other), name
+    journal = [json.loads(line) for line in (tmp_path / "parts" / "log.jsonl").open()]
+    assert journal[0]["examples"] > 100
+    assert set(journal[-1]["watched"]) <= {"exact", "f1", "auroc"}
+
+
+def test_another_recipe_does_not_go_on_from_a_checkpoint(data: Path, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, tokens=6000, frozen=11)
+    train(data, tmp_path / "run", recipe, "cpu", most=1)
+    result = CliRunner().invoke(
+        app, [str(data), "--output", str(tmp_path / "run"), "--rate", "0.5"]
+    )
+    assert result.exit_code == 2
+    assert "another recipe" in result.output
+
+
+def test_what_is_exported_says_what_the_network_says(tmp_path: Path) -> None:
+    small = from_reranker().eval()
+    del small.trunk.encoder.layer[2:]
+    small.trunk.config.num_hidden_layers = 2
+    export(small, tmp_path / "small.onnx", quantised=False)
+    export(small, tmp_path / "small.int8.onnx")
+    encoding = tokenizer().encode("When was it opened?", "It was opened in 1887 by Anna Berg.")
+    values = [[encoding.ids], [encoding.attention_mask], [encoding.type_ids]]
+    with torch.no_grad():
+        expected = [x.numpy() for x in small(*map(torch.tensor, values))]
+    for file, near in (("small.onnx", 1e-3), ("small.int8.onnx", 0.6)):
+        session = onnxruntime.InferenceSession(os.fspath(tmp_path / file))
+        given = {k: np.array(v) for k, v in zip(INPUTS, values, strict=True)}
+        for got, want in zip(session.run(None, given), expected, strict=True):
+            assert np.abs(got - want).max() < near
+    assert (tmp_path / "small.int8.onnx").stat().st_size < (
+        tmp_path / "small.onnx"
+    ).stat().st_size / 3
