@@ -102,8 +102,9 @@ class Candidate:
 
     Attributes:
         passage: the passage.
-        scores: score by stage: ``"dense"`` (cosine similarity) and ``"rerank"`` (the
-            cross-encoder's logit), whichever stages it reached.
+        scores: score by stage, whichever it reached: ``"dense"`` (cosine similarity) and
+            ``"lexical"`` (BM25), ``"found"`` (their reciprocal ranks, summed), ``"rerank"`` (the
+            cross-encoder's logit).
         kept: whether it became evidence.
         reason: why it was kept or dropped.
     """
@@ -209,6 +210,7 @@ class Draft:
         ranking: what it was made from.
         claims: its sentences in order.
         refused: whether nothing in the article answers the question.
+        exact: the stretches that answer exactly, within what the claims quote.
         score: the answerability score that the refusal was decided on, from 0 to 1.
         message: what to say where there are no claims (a refusal, a greeting, a hint).
         closest: the stretches that come closest, for a refusal to offer.
@@ -223,6 +225,7 @@ class Draft:
 
     ranking: Ranking
     claims: tuple[Claim, ...] = ()
+    exact: tuple[Span, ...] = ()
     refused: bool = False
     score: float = 0.0
     message: str = ""
@@ -287,13 +290,15 @@ class Answer:
 
     Attributes:
         text: Markdown with ``[1]`` markers; the article's own text is escaped in it.
-        short: the exact answer span, or None.
+        short: the exact answer in the article's own words (the items of a list joined by
+            commas), or None where there is none: a refusal, an overview, a yes or no.
         refused: whether the article does not answer the question.
         citations: in order of their number; ``text`` holds a marker for each, and no other marker.
         sentences: the sentences of the answer, each with its citations and support verdict.
         question: the question that was searched, standing on its own.
         trace: every candidate passage with its scores and why it was kept or dropped.
         timings: seconds by stage.
+        exact: where ``short`` stands in the articles, one span for each item.
         score: answerability from 0 to 1; below the threshold the answer is refused.
         closest: where refused, the sentences that come closest, numbered from 1. They are offers,
             not evidence: ``text`` quotes them without markers.
@@ -311,6 +316,7 @@ class Answer:
     question: str
     trace: Trace
     timings: Mapping[str, float]
+    exact: tuple[Span, ...] = ()
     score: float = 0.0
     closest: tuple[Citation, ...] = ()
     suggestions: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 
@@ -11,10 +11,13 @@ from bot.abstain import holds_count, holds_kind
 from bot.records import Candidate, Query, Ranking
 from bot.rerank import Reranker
 from bot.words import canonical, dates, names
-from index import Store
+from index import Passage, Store
 
 DEPTH = 20
-"""Passages that dense retrieval hands to the reranker."""
+"""Passages that are found for a form of the question and handed to the reranker."""
+
+FUSED = 60
+"""The constant of reciprocal rank fusion, as in the paper."""
 
 SHORT = 40
 """An article of up to this many passages is reranked whole: nothing can then be missed."""
@@ -46,20 +49,52 @@ _WANTS = re.compile(
 
 
 def retrieve(query: Query, store: Store) -> Ranking:
-    """Find the passages nearest to any form of the question, all of them in a short article."""
+    """Find passages for every form of the question, all of them in a short article.
+
+    In longer ones those that are nearest by their vectors and those that share words with the
+    question are fused by reciprocal rank (Cormack et al. 2009, "Reciprocal rank fusion outperforms
+    Condorcet and individual rank learning methods").
+    """
     scope = query.turn.articles
     total = store.count(scope)
     k = total if total <= SHORT else DEPTH
     found: dict[tuple[str, int, int], Candidate] = {}
     for form in query.forms:
-        for passage, similarity in store.search(form, k, scope):
+        ways = {"dense": store.search(form, k, scope)}
+        if total > SHORT:
+            ways["lexical"] = store.match(form, k, scope)
+        for candidate in fuse(ways)[:k]:
+            passage = candidate.passage
             if passage.article_id not in query.sources:
                 continue  # it was added after the question was asked
             key = (passage.article_id, passage.start, passage.end)
-            if key not in found or found[key].scores["dense"] < similarity:
-                found[key] = Candidate(passage, {"dense": similarity}, False, "not reranked")
-    ranked = sorted(found.values(), key=lambda c: -c.scores["dense"])
+            if key not in found or found[key].scores["found"] < candidate.scores["found"]:
+                found[key] = candidate
+    ranked = sorted(found.values(), key=lambda c: -c.scores["found"])
     return Ranking(query, query.forms[0] if query.forms else "", tuple(ranked))
+
+
+def fuse(ways: Mapping[str, Sequence[tuple[Passage, float]]]) -> list[Candidate]:
+    """Fuse rankings of passages by reciprocal rank, best first.
+
+    Args:
+        ways: the passages found in each way with their scores, best first.
+
+    Returns:
+        Each passage once, with its score by way and, as ``"found"``, the sum of its reciprocal
+        ranks.
+    """
+    scores: dict[tuple[str, int, int], dict[str, float]] = {}
+    passages: dict[tuple[str, int, int], Passage] = {}
+    for way, found in ways.items():
+        for rank, (passage, score) in enumerate(found, 1):
+            key = (passage.article_id, passage.start, passage.end)
+            passages.setdefault(key, passage)
+            by_way = scores.setdefault(key, {"found": 0.0})
+            by_way[way] = score
+            by_way["found"] += 1 / (FUSED + rank)
+    order = sorted(scores, key=lambda key: -scores[key]["found"])
+    return [Candidate(passages[key], scores[key], False, "not reranked") for key in order]
 
 
 def rerank(ranking: Ranking, reranker: Reranker) -> Ranking:

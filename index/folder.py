@@ -5,6 +5,7 @@
     store/
     ├── articles/<id>.json   the text of each article; written last, so it marks a finished one
     ├── chroma/              the vectors, which can be built again from the articles
+    ├── words.sqlite3        the words of the passages, made anew where it is missing or damaged
     ├── seal.json            size, time and digest of the files in chroma/ as last written
     ├── lock, owner.txt      who has the store open
 """

@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -44,6 +45,7 @@ from index.folder import (
     write_article,
     writing,
 )
+from index.lexical import FILE, LexicalIndex
 
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI
@@ -131,6 +133,7 @@ class Store:
                 seal_file(owner.path).unlink(missing_ok=True)
                 if (owner.path / "chroma").exists():
                     shutil.rmtree(owner.path / "chroma")
+                owner.words.clear()
             owner.kept = {}
             store = cls(owner, embedder, chunking or Chunking())
             for one in kept.values():
@@ -245,6 +248,33 @@ class Store:
             pairs = [(self._passage(d.metadata), 1.0 - distance) for d, distance in found]
         return [(passage, score) for passage, score in pairs if passage is not None]
 
+    def match(
+        self, question: str, k: int, articles: Sequence[str] = ()
+    ) -> list[tuple[Passage, float]]:
+        """Return the passages that share words with a question, with their BM25, best first.
+
+        Args:
+            question: any text.
+            k: how many passages at most.
+            articles: ids of the articles to search; empty for all.
+        """
+        self._check_open()
+        with self._reading():
+            changing = self._owner.changing
+            try:
+                found = self._owner.words.search(question, k, articles, without=changing)
+            except sqlite3.DatabaseError as error:
+                log.warning("the words of %s are indexed anew: %s", self.path, error)
+                with self._owner.writing:
+                    self._index_words(self._collection)
+                found = self._owner.words.search(question, k, articles, without=changing)
+            if not found:
+                return []
+            rows = self._chroma.get(ids=[name for name, _ in found], include=["metadatas"])
+            by_id = dict(zip(rows["ids"], rows["metadatas"], strict=True))
+            pairs = [(self._passage(by_id[i]), score) for i, score in found if i in by_id]
+        return [(passage, score) for passage, score in pairs if passage is not None]
+
     def _compare_all(
         self, vector: list[float], articles: Sequence[str]
     ) -> list[tuple[Passage, float]]:
@@ -306,10 +336,14 @@ class Store:
                     vectors = self.embedder.embed_documents(texts)
                     with self._reading():
                         self._collection.upsert(
-                            ids=[f"{p.article_id}:{p.start}-{p.end}" for p in batch],
+                            ids=[_name(p) for p in batch],
                             embeddings=cast("Any", vectors),
                             documents=texts,
                             metadatas=[_metadata(p) for p in batch],
+                        )
+                        self._owner.words.add(
+                            (_name(p), p.article_id, text)
+                            for p, text in zip(batch, texts, strict=True)
                         )
                     if progress:
                         progress(done + len(batch), len(passages))
@@ -325,6 +359,7 @@ class Store:
     def _discard(self, article_id: str) -> None:
         with self._reading():
             self._collection.delete(where={"article_id": article_id})
+            self._owner.words.remove(article_id)
 
     def _get(self, article_id: str, include: list[str]) -> list[tuple[Passage, Any]]:
         self._check_open()
@@ -373,6 +408,7 @@ class Store:
             collection = client.get_collection(COLLECTION, embedding_function=None)
             if not owner.checked:
                 self._check_passages(collection, thoroughly=not sealed)
+                self._check_words(collection)
                 seal_files(self.path)
                 owner.checked = True
         return chroma, collection
@@ -410,6 +446,27 @@ class Store:
                 what = f"{name} has {there} passages where {wanted} were written"
                 raise StoreDamaged(damage(self.path, what))
 
+    def _check_words(self, collection: Collection) -> None:
+        """Make the lexical index anew where it cannot be read or holds other passages."""
+        try:
+            there = len(self._owner.words)
+        except sqlite3.DatabaseError as error:
+            log.info("the words of %s cannot be read: %s", self.path, error)
+            there = -1
+        if there != collection.count():
+            self._index_words(collection)
+
+    def _index_words(self, collection: Collection) -> None:
+        """Make the lexical index anew from the passages in the collection."""
+        words = self._owner.words
+        words.clear()
+        for at in range(0, collection.count(), PAGE):
+            page = collection.get(limit=PAGE, offset=at, include=["documents"])
+            texts = page["documents"] or []
+            words.add(
+                (i, i.split(":")[0], text) for i, text in zip(page["ids"], texts, strict=True)
+            )
+
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:
         """Turn whatever Chroma raises on bad files into one error that names the way out."""
@@ -441,6 +498,7 @@ class _Owner:
         self.changing = ""
         self.checked = False
         self.users = 0
+        self.words = LexicalIndex(path / FILE)
         self._lock = lock
         self._client: ClientAPI | None = None
 
@@ -502,6 +560,7 @@ class _Owner:
                 with contextlib.suppress(Exception):
                     self._client.close()
                 self._client = None
+            self.words.close()
             with contextlib.suppress(OSError):
                 (self.path / "owner.txt").unlink(missing_ok=True)
             self._lock.release()
@@ -516,6 +575,11 @@ class _Owner:
                 str(self.path / "chroma"), settings=Settings(anonymized_telemetry=False)
             )
         return self._client
+
+
+def _name(passage: Passage) -> str:
+    """Return the id of a passage in the collection and in the lexical index."""
+    return f"{passage.article_id}:{passage.start}-{passage.end}"
 
 
 def _metadata(passage: Passage) -> dict[str, str | int]:

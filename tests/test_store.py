@@ -6,6 +6,7 @@ use the bundled model.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -134,6 +135,76 @@ def test_a_small_article_is_found_beside_a_large_one(store: Store) -> None:
     found = store.search("The river number 5", 20, [TREES.id])
     assert {p.text for p, _ in found} == {"Oaks are old trees.", "Pines are green."}
     assert store.search("old oaks", 1)[0][0].article_id == TREES.id
+
+
+# -- words --
+
+
+def test_match_finds_shared_words(store: Store) -> None:
+    (best, score), *_ = store.match("Which old oak is it?", 4)  # "oak" and "Oaks" share a stem
+    assert (best.text, score > 0) == ("Oaks are old trees.", True)
+    assert store.article(best.article_id).text[best.start : best.end] == best.text
+    scores = [s for _, s in store.match("are is a bright trees", 9)]
+    assert len(scores) == 4
+    assert scores == sorted(scores, reverse=True)
+    assert len(store.match("are is a bright trees", 2)) == 2
+    assert store.match("is it far", 9, [STARS.id])[0][0].text == "It is far."
+    assert {p.article_id for p, _ in store.match("old trees are far", 9, [TREES.id])} == {TREES.id}
+    assert store.match("zebra", 4) == store.match("", 4) == store.match("oaks", 0) == []
+    assert store.match("oaks", 4, ["unknown"]) == []
+
+
+@pytest.mark.parametrize(
+    "question", ['"', 'oaks" OR', "NEAR(oaks)", "oaks*", "-oaks", "text:oaks", "AND", "' OR 1=1 --"]
+)
+def test_match_takes_any_text(store: Store, question: str) -> None:
+    found = {p.text for p, _ in store.match(question, 9)}
+    assert found == ({"Oaks are old trees."} if "oaks" in question else set())
+
+
+def test_words_follow_what_is_added_and_removed(store: Store) -> None:
+    store.remove(TREES.id)
+    assert store.match("old oaks", 4) == []
+    store.add(TREES)
+    assert [p.text for p, _ in store.match("old oaks", 4)] == ["Oaks are old trees."]
+    assert len(store._owner.words) == store.count() == 4
+
+
+def test_words_are_made_anew_where_they_are_missing_or_damaged(store: Store) -> None:
+    path, file = store.path, store.path / "words.sqlite3"
+    expected = store.match("a bright old star", 4)
+    assert expected
+    store.close()
+    for harm in (file.unlink, lambda: file.write_bytes(b"junk" * 999)):
+        harm()
+        with contextlib.closing(open_store(path)) as again:
+            assert again.match("a bright old star", 4) == expected
+    with contextlib.closing(open_store(path)) as again:  # damaged while it is open
+        again._owner.words.close()
+        file.write_bytes(b"junk" * 999)
+        assert again.match("a bright old star", 4) == expected
+    with contextlib.closing(Store.rebuild(path, Words())) as again:
+        assert again.match("a bright old star", 4) == expected
+
+
+def test_words_of_an_interrupted_article_are_not_kept(store: Store, tmp_path: Path) -> None:
+    embedder = store.embedder
+    assert isinstance(embedder, Words)
+
+    def fail() -> None:
+        raise RuntimeError("stopped")
+
+    embedder.before = fail
+    with pytest.raises(RuntimeError, match="stopped"):
+        store.add(paragraphs(3))
+    embedder.before = lambda: None
+    assert store.match("river", 4) == []
+    store._owner.words.add([("x:0-1", "x", "rivers of old")])  # as after a crash
+    path = store.path
+    store.close()
+    with contextlib.closing(open_store(path)) as again:
+        assert again.match("river", 4) == []
+        assert len(again._owner.words) == 4
 
 
 def test_empty_store(tmp_path: Path) -> None:
