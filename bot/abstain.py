@@ -93,6 +93,8 @@ class Signs:
         kind: 1 where the best sentence holds the kind of thing that is asked for, else 0.
         counted: 1 where "how many" finds a number at the thing counted, or is not asked.
         named: share of the question's names that the articles mention at all.
+        here: the reader's log odds that a passage answers, of the surest.
+        exact: the reader's log odds of the likeliest exact answer in a sentence.
     """
 
     best: float
@@ -100,9 +102,11 @@ class Signs:
     kind: float
     counted: float
     named: float
+    here: float
+    exact: float
 
 
-WEIGHTS = Signs(best=0.039, passage=0.040, kind=2.77, counted=2.49, named=1.66)
+WEIGHTS = Signs(best=0.039, passage=0.040, kind=2.77, counted=2.49, named=1.66, here=0.0, exact=0.0)
 """Logistic regression on the tuning half of the question set (``python -m tests.measure fit``).
 
 The share of the question's words in the evidence was tried as well and got no weight: near misses
@@ -123,6 +127,9 @@ def look(
     sentences: Sequence[tuple[str, float]],
     relevance: float,
     texts: Sequence[str],
+    *,
+    here: float,
+    exact: float,
 ) -> Signs:
     """Gather the signs for a question.
 
@@ -131,15 +138,19 @@ def look(
         sentences: the sentences of the evidence with their logits, best first; at least one.
         relevance: logit of the best passage.
         texts: the articles searched.
+        here: the reader's log odds that a passage answers, of the surest.
+        exact: the reader's log odds of the likeliest exact answer in a sentence.
     """
     best = sentences[0][0]
-    everywhere = _vocabulary(texts)
+    everywhere = _vocabulary(tuple(texts))
     return Signs(
         best=sentences[0][1],
         passage=relevance,
         kind=float(holds_kind(question, best)),
         counted=float(holds_count(question, best)),
         named=_share([_known(n, everywhere) for n in names(question)]),
+        here=here,
+        exact=exact,
     )
 
 
@@ -172,14 +183,11 @@ def holds_count(question: str, sentence: str) -> bool:
     )
 
 
-def _vocabulary(texts: Sequence[str]) -> frozenset[str]:
-    return frozenset().union(*map(_words_of, texts))
-
-
-@lru_cache(maxsize=256)
-def _words_of(text: str) -> frozenset[str]:
-    found = canonical(text)
-    return frozenset(found | {stem(w) for w in found})
+@lru_cache(maxsize=4)
+def _vocabulary(texts: tuple[str, ...]) -> frozenset[str]:
+    """Return the words and stems of the texts."""
+    found = frozenset().union(*map(canonical, texts))
+    return found | frozenset(map(stem, found))
 
 
 def _known(name: str, vocabulary: frozenset[str]) -> bool:

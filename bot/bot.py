@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from bot import turns
-from bot.cite import cite
+from bot.cite import cite, said_exactly
 from bot.condense import condense
 from bot.read import overview, read
+from bot.reader import load_reader
 from bot.records import Answer, Draft, Query, Ranking, Turn
 from bot.rerank import load_reranker
 from bot.retrieve import rerank, retrieve
@@ -55,6 +56,7 @@ class Bot:
         self.store = store
         self.settings = settings
         self.reranker = load_reranker(settings.reranker)
+        self.reader = load_reader()
         self.writer = writer
         self.notice: str | None = None
         self.chain: Runnable[Any, Answer] = (
@@ -209,7 +211,7 @@ class Bot:
             yield replace(self._read(ranking), notice=notice)
 
     def _read(self, ranking: Ranking) -> Draft:
-        return read(ranking, self.reranker, self.settings.threshold)
+        return read(ranking, self.reranker, self.reader, self.settings.threshold)
 
     def _write(self, ranking: Ranking, writer: Writer) -> Iterator[Draft]:
         """Write with the chat model; read where it fails or where nothing it says holds."""
@@ -224,7 +226,8 @@ class Bot:
         read = self._read(ranking)
         checked = cite(draft).sentences
         if draft.refused or any(s.verdict != "unsupported" for s in checked):
-            yield replace(draft, score=read.score, closest=read.closest)
+            exact = () if draft.refused else said_exactly(read, draft)
+            yield replace(draft, score=read.score, closest=read.closest, exact=exact)
         else:
             yield replace(
                 read,
@@ -296,7 +299,7 @@ class Bot:
     @property
     def loaded(self) -> bool:
         """Whether the models are in memory."""
-        return self.store.embedder.loaded and self.reranker.loaded
+        return self.store.embedder.loaded and self.reranker.loaded and self.reader.loaded
 
     def load(self) -> None:
         """Load the models now, both at once; otherwise the first question does.
@@ -309,6 +312,7 @@ class Bot:
         def load_first() -> None:
             try:
                 self.reranker.load()
+                self.reader.load()
             except BaseException as error:
                 failed.append(error)
 

@@ -6,8 +6,9 @@ The format of a citation is decided here and nowhere else.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
+from bot.metrics import contains_answer
 from bot.records import (
     REFUSAL,
     Answer,
@@ -40,6 +41,8 @@ NEARBY = 2_000
 _SPECIAL = re.compile(
     r"[\\`*_\[\]<~]|&(?=#?\w+;)|:(?=//)|(?<=www)\.|(?<=\w)@(?=\w)|^(?:[-+>#=]|\d+[.)](?=\s|$))"
 )
+_WITHIN = frozenset("$€£¥#@&+-.,'’/_%")
+"""Signs that hold a word or a sum together where no space parts them."""
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 _LINK = re.compile(r"!?\[([^\[\]]*)\]\((?:[^()\s]|\([^()\s]*\))*(?:\s+[\"'(][^()]*)?\)")
 _EMPHASIS = re.compile(r"(?<![\w\\])[*_]{1,3}(?=\S)|(?<=[^\s\\])[*_]{1,3}(?!\w)|`+")
@@ -82,7 +85,7 @@ def cite(draft: Draft) -> Answer:
         for number in cited:
             carried.setdefault(number, []).append(checked)
         sentences.append(Sentence(claim.text, tuple(cited), checked))
-        pieces.append(_written(claim, cited, checked))
+        pieces.append(_written(claim, cited, checked, draft.exact))
     citations = tuple(
         _citation(n, span, sources, min(carried[n], key=lambda s: s.score))
         for n, span in spans.items()
@@ -95,7 +98,8 @@ def cite(draft: Draft) -> Answer:
     )
     return Answer(
         text=_refusal(closest) if draft.refused else "".join(pieces).strip() or draft.message,
-        short=None,
+        short=_short(draft.exact, sources),
+        exact=draft.exact,
         refused=draft.refused,
         citations=citations,
         sentences=tuple(sentences),
@@ -109,6 +113,14 @@ def cite(draft: Draft) -> Answer:
         notice=draft.notice,
         done=draft.done,
     )
+
+
+def said_exactly(read: Draft, written: Draft) -> tuple[Span, ...]:
+    """Return the exact answer that was read where a written answer says it in the same words."""
+    sources = read.ranking.query.sources
+    said = " ".join(" ".join(c.text for c in written.claims).split())
+    texts = [" ".join(sources[e.article_id].text[e.start : e.end].split()) for e in read.exact]
+    return read.exact if all(contains_answer(said, [text]) for text in texts) else ()
 
 
 def strip_markdown(text: str) -> str:
@@ -177,8 +189,49 @@ def _citation(
     )
 
 
-def _written(claim: Claim, cited: list[int], checked: Support) -> str:
-    text = escape(claim.text)
+def _short(exact: Sequence[Span], sources: Mapping[str, Article]) -> str | None:
+    texts = (sources[s.article_id].text[s.start : s.end] for s in exact)
+    return ", ".join(dict.fromkeys(" ".join(t.split()) for t in texts)) or None
+
+
+def emphasise(text: str, stretches: Iterable[tuple[int, int]]) -> str:
+    """Return plain text as one line of Markdown with some stretches in bold.
+
+    A stretch is widened to whole words: asterisks within a word would be shown as they are.
+    """
+    pieces: list[str] = []
+    at = 0
+    for start, end in sorted(stretches):
+        while start > at and (text[start - 1].isalnum() or text[start - 1] in _WITHIN):
+            start -= 1
+        while end < len(text) and _goes_on(text, end):
+            end += 1
+        if at <= start < end:
+            pieces += [_escaped(text[at:start]), f"**{_escaped(text[start:end])}**"]
+            at = end
+    return "".join([*pieces, _escaped(text[at:])]).strip()
+
+
+def _goes_on(text: str, at: int) -> bool:
+    if text[at] in _WITHIN:
+        return text[at] == "%" or text[at + 1 : at + 2].isalnum()
+    return text[at].isalnum()
+
+
+def _escaped(text: str) -> str:
+    before = " " if text[:1].isspace() else ""
+    after = " " if text[-1:].isspace() and text.strip() else ""
+    return f"{before}{escape(text)}{after}"
+
+
+def _written(claim: Claim, cited: list[int], checked: Support, exact: Iterable[Span]) -> str:
+    quoted = claim.spans[0] if claim.quoted and claim.spans else None
+    inside = [
+        (e.start - quoted.start, e.end - quoted.start)
+        for e in exact
+        if quoted and e.article_id == quoted.article_id and quoted.start <= e.start < quoted.end
+    ]
+    text = emphasise(claim.text, inside)
     if checked.verdict == "unsupported":
         text = f"~~{text}~~"
     marks = "".join(marker(n) for n in cited)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.abstain import Signs, answerability, look
+from bot.exact import Exact, choose, exact_answers
+from bot.reader import Reader
 from bot.records import Claim, Draft, Ranking, Span
 from bot.rerank import Reranker
 from bot.retrieve import given, relevance
@@ -29,6 +31,12 @@ then the two are as good as equal, and the reader sees both."""
 PASSAGE = 0.6
 """Share of the passage's relevance in that of its sentences."""
 
+READER = 1.0
+"""Logits of relevance that one of the reader's log odds is worth in choosing a sentence."""
+
+SURE = 8.0
+"""Log odds above which, and the negative below which, the reader's say no longer grows."""
+
 OFFERED = 3
 """Sentences offered as closest where nothing answers."""
 
@@ -41,13 +49,33 @@ NOVELTY = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A sentence of an evidence passage with its relevance logit."""
+    """A sentence of an evidence passage.
+
+    Attributes:
+        article_id: the article.
+        start: offset of its first character in the article's text.
+        end: offset after its last character.
+        text: its characters.
+        relevance: what the reranker says of it, in logits.
+        odds: log odds of the reader that the exact answer is in it.
+    """
 
     article_id: str
     start: int
     end: int
     text: str
-    logit: float
+    relevance: float
+    odds: float = -SURE
+
+    @property
+    def place(self) -> tuple[str, int, int]:
+        """Where it stands."""
+        return self.article_id, self.start, self.end
+
+    @property
+    def logit(self) -> float:
+        """What it is chosen by: relevance and exact answer together."""
+        return self.relevance + READER * max(-SURE, min(SURE, self.odds))
 
     @property
     def span(self) -> Span:
@@ -66,36 +94,53 @@ def logit(share: float) -> float:
     return math.log(share / (1.0 - share))
 
 
-def read(ranking: Ranking, reranker: Reranker, threshold: float) -> Draft:
+def read(ranking: Ranking, reranker: Reranker, reader: Reader, threshold: float) -> Draft:
     """Answer with the sentences of the evidence that answer, or refuse.
 
     Args:
         ranking: the evidence.
         reranker: scores the sentences.
+        reader: finds the exact answer in them.
         threshold: answerability below which nothing is answered.
     """
-    scored = score_sentences(ranking, reranker)
+    exact = exact_answers(ranking, reader)
+    scored = score_sentences(ranking, reranker, exact)
     query = ranking.query
     pool = [s for s in scored if not given(query, s.text)] if query.exclude else scored
     closest = tuple(s.span for s in (pool or scored)[:OFFERED])
-    score = answerability(signs(ranking, pool)) if pool else 0.0
+    score = answerability(signs(ranking, pool, exact)) if pool else 0.0
     if not pool or score < threshold:
         return Draft(ranking, refused=True, score=score, closest=closest)
     best = pool[0]
     close = CLOSE if best.logit > FLOOR else TIE
     chosen = [s for s in pool if s.logit >= best.logit - close][:MOST]
+    texts = {a.id: a.text for a in ranking.query.sources.values()}
+    short = choose(asked(ranking), exact, [s.place for s in chosen], texts)
     chosen.sort(key=lambda s: (s.article_id != best.article_id, s.article_id, s.start))
-    return Draft(ranking, claims=quote(chosen), score=score, closest=closest)
+    return Draft(
+        ranking,
+        claims=quote(chosen),
+        exact=tuple(e.span for e in short),
+        score=score,
+        closest=closest,
+    )
 
 
-def signs(ranking: Ranking, pool: Sequence[Scored]) -> Signs:
-    """Gather what speaks for the best of these sentences answering the question."""
+def asked(ranking: Ranking) -> str:
+    """Return the question itself: of two joined ones, the second."""
     joined = ranking.question == ranking.query.joined
+    return ranking.query.turn.question if joined else ranking.question
+
+
+def signs(ranking: Ranking, pool: Sequence[Scored], exact: Sequence[Exact]) -> Signs:
+    """Gather what speaks for the best of these sentences answering the question."""
     return look(
-        ranking.query.turn.question if joined else ranking.question,
-        [(s.text, s.logit) for s in pool],
+        asked(ranking),
+        [(s.text, s.relevance) for s in pool],
         max(c.scores["rerank"] for c in ranking.candidates),
         [a.text for a in ranking.query.sources.values()],
+        here=max((e.here for e in exact), default=-SURE),
+        exact=max(s.odds for s in pool),
     )
 
 
@@ -106,8 +151,10 @@ def quote(sentences: Sequence[Scored]) -> tuple[Claim, ...]:
     )
 
 
-def score_sentences(ranking: Ranking, reranker: Reranker) -> list[Scored]:
-    """Return the sentences of the evidence, each once, by relevance to the question.
+def score_sentences(
+    ranking: Ranking, reranker: Reranker, exact: Sequence[Exact] = ()
+) -> list[Scored]:
+    """Return the sentences of the evidence, each once, those that answer best first.
 
     A sentence that leans on the one before it is read with that as well, and the passage's own
     relevance counts, which knows what the sentence is about.
@@ -123,9 +170,14 @@ def score_sentences(ranking: Ranking, reranker: Reranker) -> list[Scored]:
             found.setdefault(key, readings)
             around.setdefault(key, candidate.scores["rerank"])
     logits = relevance(query, ranking.question, list(found.values()), reranker)
+    odds: dict[tuple[str, int, int], float] = {}
+    for answer in reversed(exact):  # the likeliest last
+        for key in found:
+            if key[0] == answer.article_id and key[1] <= answer.start < key[2]:
+                odds[key] = answer.odds
     sentences = [
-        Scored(*key, readings[0], (1 - PASSAGE) * logit + PASSAGE * around[key])
-        for (key, readings), logit in zip(found.items(), logits, strict=True)
+        Scored(*key, r[0], (1 - PASSAGE) * logit + PASSAGE * around[key], odds.get(key, -SURE))
+        for (key, r), logit in zip(found.items(), logits, strict=True)
     ]
     return sorted(sentences, key=lambda s: -s.logit)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -16,21 +15,11 @@ import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from bot import REFUSAL, Article, Bot, Settings, WeightsError
 from ui import chat
 
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox",  # the tests may run as root
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-quic",
-]
 HOSTILE = """<script>window.hacked = 1</script> **The bridge** `of` Oslo
 
 The bridge was opened in 1911 by <img src=x onerror="window.hacked = 2"> the mayor of Oslo.
@@ -40,15 +29,6 @@ A sign on the bridge reads {{value}} and ${window.hacked = 3} and <b>stop</b>.
 
 The bridge cost *twelve* million crowns & took [nine](javascript:hacked) years. 👩‍👩‍👧 It is red.
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    expect.set_options(timeout=20_000)
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

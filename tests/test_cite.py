@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from html.parser import HTMLParser
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from bot import REFUSAL, Answer, Article
-from bot.cite import MARKER, cite, declines, escape, lead_in, strip_markdown, unescape
+from bot.cite import MARKER, cite, declines, emphasise, escape, lead_in, strip_markdown, unescape
 from bot.records import Claim, Draft, Query, Ranking, Span, Turn
 from index.article import normalise
 
@@ -234,3 +236,45 @@ def test_written_markdown_becomes_plain(written: str, plain: str) -> None:
 def test_declining_is_recognised(sentence: str, loosely: bool, exactly: bool) -> None:
     assert declines(sentence) is loosely
     assert declines(sentence, exactly=True) is exactly
+
+
+# -- emphasis --
+
+
+WORDS = st.lists(
+    st.sampled_from([*"ab1.,$%-('’)“”*_[]", "Friday", "U.S.", " ", " ", "é", "\U0001f600"]),
+    max_size=25,
+)
+
+
+@given(words=WORDS, cuts=st.lists(st.integers(0, 60), max_size=6))
+def test_emphasis_changes_nothing_but_the_look(words: list[str], cuts: list[int]) -> None:
+    text = "x " + "".join(words)
+    ordered = sorted({c for c in cuts if c <= len(text)})
+    stretches = [
+        (a, b)
+        for a, b in zip(ordered[::2], ordered[1::2], strict=False)
+        if text[a].isalnum() and text[b - 1].isalnum()
+    ]
+    shown = MarkdownIt().renderInline(emphasise(text, stretches))
+    told = re.sub(r"</?strong>", "", shown)
+    assert html.unescape(told).split() == text.split()
+    assert ("*" not in text and "<strong>" in shown) or not stretches or "*" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "exact", "shown"),
+    [
+        ("They meet on Friday.", "Friday", "They meet on **Friday**."),
+        ("A 24-hour ceasefire", "24", "A **24-hour** ceasefire"),
+        ("It cost US$120 million, he said.", "120 million", "It cost **US$120 million**, he said."),
+        ("He called it «a victory».", "a victory", "He called it «**a victory**»."),
+        ("(on Friday)", "Friday", "(on **Friday**)"),
+        ("Ukraine's army", "Ukraine", "**Ukraine's** army"),
+        ("Rates rose 2.5% in May", "2", "Rates rose **2.5%** in May"),
+        ("nothing here", "", "nothing here"),
+    ],
+)
+def test_the_exact_answer_is_bold_in_whole_words(text: str, exact: str, shown: str) -> None:
+    at = text.index(exact)
+    assert emphasise(text, [(at, at + len(exact))] if exact else []) == shown

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bot import Answer, Citation, Sentence, Support
-from bot.records import Trace
+from bot.records import Span, Trace
 from index import Article, UnknownArticle
 
 log = logging.getLogger(__name__)
@@ -132,6 +132,10 @@ def _answer(values: Mapping[str, Any]) -> Answer:
         question=str(values["question"]),
         trace=Trace(),
         timings=dict(values["timings"]),
+        exact=tuple(
+            Span(str(e["article_id"]), int(e["start"]), int(e["end"]), float(e["score"]))
+            for e in values.get("exact", ())
+        ),
         score=float(values["score"]),
         closest=tuple(map(_citation, values["closest"])),
         suggestions=tuple(map(str, values["suggestions"])),

@@ -280,7 +280,7 @@ class _Desk:
             gr.update(
                 choices=[(a.title, a.id) for a in articles], value=chosen.id, visible=not alone
             ),
-            render.article_html(chosen, render.marks(conversation.answers(exchanges), chosen.id)),
+            _marked(chosen, exchanges),
             f"<p>{doomed}</p>",
             gr.update(visible=not alone),
             gr.update(value=self._messages(exchanges), placeholder=_WELCOME.format(title=name)),
@@ -446,9 +446,7 @@ class _Desk:
             article = self._bot.article(article_id)
         except UnknownArticle as error:
             return f"<p class='empty'>{html.escape(str(error))}</p>"
-        return render.article_html(
-            article, render.marks(conversation.answers(exchanges), article_id)
-        )
+        return _marked(article, exchanges)
 
     # ── articles ─────────────────────────────────────────────────────────────────────────────
 
@@ -563,3 +561,11 @@ def _status(text: str, kind: str) -> str:
 
 def _asset(name: str) -> str:
     return resources.files("ui").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _marked(article: Article, exchanges: Sequence[Exchange]) -> str:
+    """Return an article as HTML with what the answers of a conversation point to."""
+    answers = conversation.answers(exchanges)
+    return render.article_html(
+        article, render.marks(answers, article.id), render.exact_places(answers, article.id)
+    )

@@ -57,7 +57,16 @@ def marks(answers: Iterable[Answer], article_id: str) -> tuple[Mark, ...]:
     return tuple(found[key] for key in sorted(found))
 
 
-def article_html(article: Article, marked: Sequence[Mark] = ()) -> str:
+def exact_places(answers: Iterable[Answer], article_id: str) -> tuple[tuple[int, int], ...]:
+    """Return where the exact answers stand in one article, in text order."""
+    return tuple(
+        sorted({(e.start, e.end) for a in answers for e in a.exact if e.article_id == article_id})
+    )
+
+
+def article_html(
+    article: Article, marked: Sequence[Mark] = (), exact: Sequence[tuple[int, int]] = ()
+) -> str:
     """Return an article as HTML: its text escaped, its paragraphs kept, the marks in ``<mark>``.
 
     A stretch that several marks share is one ``<mark>`` that names them all in ``data-spans`` (as
@@ -67,6 +76,7 @@ def article_html(article: Article, marked: Sequence[Mark] = ()) -> str:
     Args:
         article: the article.
         marked: what to mark; a mark outside the text is left out.
+        exact: offsets of exact answers, which stand out within their marks.
     """
     text = article.text
     valid = sorted(
@@ -83,7 +93,7 @@ def article_html(article: Article, marked: Sequence[Mark] = ()) -> str:
             current.append(valid[ahead])
             ahead += 1
         current = [m for m in current if m.end > start]
-        inner = "".join(_segments(text, start, end, current, seen))
+        inner = "".join(_segments(text, start, end, current, seen, exact))
         name = ' class="title"' if tag == "h2" else ""
         parts.append(f"<{tag}{name}>{inner}</{tag}>")
     return f'<article data-article="{article.id}" aria-label="Article">{"".join(parts)}</article>'
@@ -106,18 +116,27 @@ def _blocks(article: Article) -> Iterator[tuple[int, int, str]]:
 
 
 def _segments(
-    text: str, start: int, end: int, current: Sequence[Mark], seen: set[Mark]
+    text: str,
+    start: int,
+    end: int,
+    current: Sequence[Mark],
+    seen: set[Mark],
+    exact: Sequence[tuple[int, int]],
 ) -> Iterator[str]:
     """Yield one block's HTML, cut wherever a mark begins or ends."""
     cuts = {start, end}
     for mark in current:
         cuts.update(cut for cut in (mark.start, mark.end) if start < cut < end)
+    for place in exact:
+        cuts.update(cut for cut in place if start < cut < end)
     for left, right in pairwise(sorted(cuts)):
         covering = [m for m in current if m.start <= left and right <= m.end]
         piece = _escape(text[left:right])
         if not covering:
             yield piece
             continue
+        if any(first <= left and right <= last for first, last in exact):
+            piece = f"<b>{piece}</b>"
         kind = "cited" if any(m.kind == "cited" for m in covering) else "closest"
         spans = " ".join(f"{m.start}-{m.end}" for m in covering)
         # One stop of the tab key for a citation, however many pieces it is cut into.

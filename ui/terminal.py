@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from bot import Answer, Citation
+    from bot.compare import Comparison
     from bot.evaluate import Report
+    from bot.suites import SuiteReport
 
 SPINNER_AFTER = 1.0
 """Seconds of waiting before a spinner shows: shorter waits need no explanation."""
@@ -140,21 +142,15 @@ def write_trace(answer: Answer) -> None:
     )
 
 
-def write_report(report: Report, *, rows: bool) -> None:
+def write_report(report: Report, *, rows: bool, other: Report | None = None) -> None:
     """Write the metrics of an evaluation.
 
     Args:
         report: what was found.
         rows: whether to write a line for each question before them.
+        other: what the second configuration found, to be written beside it.
     """
     from bot.evaluate import METRICS
-
-    def shown(name: str) -> tuple[str, str]:
-        value, interval = report.metrics[name], report.intervals.get(name)
-        if value is None:
-            return "-", ""
-        number = f"{value:.0f}" if name == "questions" else f"{value:.3f}"
-        return number, f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else ""
 
     if rows:
         write_table(
@@ -172,17 +168,87 @@ def write_report(report: Report, *, rows: bool) -> None:
             ),
         )
         write()
+
+    def shown(found: Report | None, name: str) -> tuple[str, ...]:
+        if found is None:
+            return ()
+        return _value(name, found.metrics[name], found.intervals.get(name))
+
     write_table(
-        ("Metric", ">Value", "95 % interval", ">Of", "Meaning"),
-        ((name, *shown(name), report.counts[name], METRICS[name]) for name in METRICS),
+        ("Metric", *_columns(against=other is not None), ">Of", "Meaning"),
+        (
+            (name, *shown(report, name), *shown(other, name), report.counts[name], METRICS[name])
+            for name in METRICS
+        ),
     )
 
 
+def write_suites(report: SuiteReport, other: SuiteReport | None = None) -> None:
+    """Write the figures of suites, each under a line that says what was asked.
+
+    Args:
+        report: what was found.
+        other: what the second configuration found, to be written beside it.
+    """
+    from bot.suites import describe
+
+    for i, suite in enumerate(report.suites):
+        if i:
+            write()
+        write(f"{suite.name}, {suite.task}: {describe(suite, report.seed)}")
+        second = {f.name: f for f in other.suites[i].figures} if other else {}
+        write_table(
+            ("Figure", *_columns(against=other is not None), ">Of", "Meaning"),
+            (
+                (
+                    f.name,
+                    *_value(f.name, f.value, f.interval),
+                    *(_value(f.name, o.value, o.interval) if (o := second.get(f.name)) else ()),
+                    f.count,
+                    f.meaning,
+                )
+                for f in suite.figures
+            ),
+        )
+
+
+def write_changes(name: str, comparison: Comparison) -> None:
+    """Write which rows went from wrong to right by the second configuration, and which back.
+
+    Args:
+        name: what was asked.
+        comparison: how the two runs differ.
+    """
+    before, after = comparison.right
+    write(
+        f"{name}: {len(comparison.gained)} from wrong to right, {len(comparison.lost)} from right "
+        f"to wrong; right are {before} and then {after} of {comparison.compared}"
+    )
+    changes = [*comparison.gained, *comparison.lost]
+    if changes:
+        write_table(
+            ("", "Id", "Before", "After", "Question"),
+            (("+" if c.right else "-", c.id, c.before, c.after, c.text) for c in changes),
+        )
+
+
+def _columns(*, against: bool) -> tuple[str, ...]:
+    return (">Value", "95 % interval", *((">Against", "95 % interval") if against else ()))
+
+
+def _value(name: str, value: float | None, interval: tuple[float, float] | None) -> tuple[str, str]:
+    """Return a figure and its interval as they stand in a table."""
+    if value is None:
+        return "-", ""
+    number = f"{value:.0f}" if name == "questions" else f"{value:.3f}"
+    return number, f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else ""
+
+
 def plain(markdown: str) -> str:
-    """Return Markdown as it reads best without a renderer: the article's escapes taken back."""
+    """Return Markdown as it reads best without a renderer: no escapes, no bold."""
     from bot.cite import unescape
 
-    return unescape(markdown)
+    return unescape(re.sub(r"(?<!\\)\*\*", "", markdown))
 
 
 @contextlib.contextmanager

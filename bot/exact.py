@@ -1,0 +1,151 @@
+"""The exact answer: which words of the evidence answer a question, if any do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bot.reader import Reader
+from bot.records import Ranking, Span
+
+LIST = 4.0
+"""Log odds below the best span at which another one still belongs to a list."""
+
+_YES_NO = re.compile(
+    r"^\W*(?:(?:and|but|so|or|then) )?(?:is|are|was|were|am|do|does|did|has|have|had|can|could|"
+    r"will|would|should|shall|may|might|must|isn['’]t|aren['’]t|wasn['’]t|weren['’]t|don['’]t|"
+    r"doesn['’]t|didn['’]t|hasn['’]t|haven['’]t|hadn['’]t|can['’]t|couldn['’]t|won['’]t|"
+    r"wouldn['’]t|shouldn['’]t)\b",
+    re.IGNORECASE,
+)
+_LIST = re.compile(
+    r"^\W*(?:(?:and|but) )?(?:(?:which|what) (?:(?!(?:is|was|does|has)\b)[\w-]+ )?"
+    r"(?!(?:is|was|does|has)\b)"
+    r"(?:people|[\w-]{2,}[^s\W]s|countries|parties|cities)\b|who (?:are|were|all)\b|who else\b|"
+    r"(?:name|list) |what (?:are|were)\b)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """A stretch of the evidence that may be the exact answer.
+
+    Attributes:
+        article_id: the article.
+        start: offset of its first character in the article's text.
+        end: offset after its last character.
+        odds: how much likelier it is than that its passage holds no answer, as log odds.
+        here: log odds that its passage answers at all.
+    """
+
+    article_id: str
+    start: int
+    end: int
+    odds: float
+    here: float
+
+    @property
+    def span(self) -> Span:
+        """Where it stands, with its probability."""
+        from bot.read import probability
+
+        return Span(self.article_id, self.start, self.end, probability(self.odds))
+
+
+_NAME = r"(?:the )?[A-Z0-9][\w.’'-]*(?: (?:(?:of|the|de) )*[A-Z0-9][\w.’'-]*)*"
+_JOIN = r"(?:, and |, or |, | and | or )"
+_SERIES = re.compile(rf"{_NAME}(?:{_JOIN}{_NAME})*")
+_BEFORE = re.compile(rf"(?<![\w’'-])(?:{_NAME}{_JOIN})+$")
+_AFTER = re.compile(rf"(?:{_JOIN}{_NAME})+(?![\w’'-])")
+_CLOSING = {"»": "«", "”": "“", ")": "(", "]": "["}
+
+
+def exact_answers(ranking: Ranking, reader: Reader) -> list[Exact]:
+    """Return what the evidence may answer exactly, likeliest first, each stretch once."""
+    passages = ranking.evidence
+    readings = reader.read(ranking.question, [p.searchable for p in passages])
+    found: dict[tuple[str, int, int], Exact] = {}
+    for passage, reading in zip(passages, readings, strict=True):
+        shift = passage.end - len(passage.searchable)
+        for span in reading.spans:
+            start, end = span.start + shift, span.end + shift
+            end = closed(ranking.query.sources[passage.article_id].text, start, end)
+            if start < passage.start:
+                continue  # it is in the sentence before, which is read along but not quoted
+            key = (passage.article_id, start, end)
+            exact = Exact(*key, span.logit, reading.here)
+            if key not in found or found[key].odds < exact.odds:
+                found[key] = exact
+    return sorted(found.values(), key=lambda e: -e.odds)
+
+
+def closed(text: str, start: int, end: int) -> int:
+    """Return the end of a stretch, past a quotation mark or bracket that closes what it opens."""
+    opening = _CLOSING.get(text[end : end + 1])
+    inside = text[start:end]
+    return end + (opening is not None and inside.count(opening) > inside.count(text[end]))
+
+
+def series(text: str, start: int, end: int) -> tuple[int, int]:
+    """Return the whole enumeration of names that a stretch of a sentence is in: "A, B and C".
+
+    Args:
+        text: a sentence.
+        start: offset of the stretch in it.
+        end: the one after it.
+    """
+    if not _SERIES.fullmatch(text, start, end):
+        return start, end
+    before = _BEFORE.search(text, 0, start)
+    after = _AFTER.match(text, end)
+    return before.start() if before else start, after.end() if after else end
+
+
+def choose(
+    question: str,
+    exact: Sequence[Exact],
+    quoted: Sequence[tuple[str, int, int]],
+    texts: Mapping[str, str],
+) -> tuple[Exact, ...]:
+    """Return the exact answer in the sentences that are quoted: one stretch, several for a list.
+
+    A question that asks for yes or no has none: whether a sentence affirms it is not guessed.
+
+    Args:
+        question: the question, standing alone.
+        exact: what may answer, likeliest first.
+        quoted: the sentences of the answer, the best first, as places in their articles.
+        texts: text of each article by its id.
+    """
+    if _YES_NO.match(question) or not quoted:
+        return ()
+    first = [e for e in exact if _inside(e, quoted[0])][:1]
+    if not first or not _LIST.match(question):
+        return tuple(first)
+    exact = [_listed(e, quoted, texts[e.article_id]) for e in exact]
+    best = next(e for e in exact if _inside(e, quoted[0]))
+    taken = [best]
+    for other in exact:
+        apart = all(
+            other.article_id != t.article_id or other.end <= t.start or t.end <= other.start
+            for t in taken
+        )
+        close = other.odds > 0 and other.odds >= best.odds - LIST
+        if apart and close and any(_inside(other, place) for place in quoted):
+            taken = [*taken, other]
+    return tuple(sorted(taken, key=lambda e: (e.article_id != best.article_id, e.start)))
+
+
+def _listed(exact: Exact, quoted: Sequence[tuple[str, int, int]], text: str) -> Exact:
+    """Return a stretch widened to the enumeration that it is in."""
+    for _, begin, stop in (place for place in quoted if _inside(exact, place)):
+        start, end = series(text[begin:stop], exact.start - begin, exact.end - begin)
+        return replace(exact, start=begin + start, end=begin + end)
+    return exact
+
+
+def _inside(exact: Exact, place: tuple[str, int, int]) -> bool:
+    article_id, start, end = place
+    return exact.article_id == article_id and start <= exact.start and exact.end <= end
