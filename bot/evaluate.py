@@ -10,8 +10,9 @@ import contextlib
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, Literal, Protocol
 
 from bot.cite import MARKER, strip_markdown
@@ -33,7 +34,7 @@ from bot.metrics import (
 )
 from bot.questions import Question, load_questions, locate_all
 from bot.records import Answer
-from index import Article, SettingsError, UnknownArticle
+from index import Article, Passage, SettingsError, UnknownArticle
 
 __all__ = [
     "LOWER_IS_BETTER",
@@ -60,8 +61,8 @@ METRICS: dict[str, str] = {
     "dense_hit@5": "hit@5 before reranking",
     "dense_mrr": "mrr before reranking",
     "answer": "Share of answerable questions whose answer holds an accepted string",
-    "short_f1": "Word overlap (F1) of the short answer with an accepted one, where there is one",
-    "short_em": "Share of short answers that equal an accepted one",
+    "short_f1": "Word overlap (F1) of the exact answer with an accepted one, where there is one",
+    "short_em": "Share of exact answers that equal an accepted one",
     "citation_precision": "Share of an answer's citations that point at evidence, mean of answers",
     "citation_recall": "Share of the evidence that an answer cites, mean of answers",
     "citation_precision_micro": "Share of all citations that point at evidence",
@@ -84,12 +85,49 @@ OVERVIEW_CITATIONS = 3
 OVERVIEW_PRECISION = 0.5
 """Least share of these that points at evidence: a summary may choose other sentences."""
 
+SHOWN = 160
+"""Characters of a passage that a row keeps of its trace."""
+
 _MARKER = re.compile(rf"[^\S\n]*{MARKER.pattern}")
 
 Outcome = Literal["right", "wrong", "refused"]
 
 
 # -- rows: a question and how it was answered --
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedPassage:
+    """A passage that an answer cites.
+
+    Attributes:
+        title: the article's title.
+        pieces: its text in pieces, each with whether it is cited.
+    """
+
+    title: str
+    pieces: tuple[tuple[str, bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """A passage of the trace, cut short.
+
+    Attributes:
+        title: the article's title.
+        text: how it begins.
+        scores: score by stage.
+        kept: whether it became evidence.
+        reason: why it was kept or dropped.
+        gold: whether it holds evidence.
+    """
+
+    title: str
+    text: str
+    scores: Mapping[str, float]
+    kept: bool
+    reason: str
+    gold: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +142,7 @@ class Row:
         text: the answer as plain text, without markers.
         short: the exact answer span, or None.
         answers: the accepted strings.
+        exact: the accepted exact answers; empty where the question set gives none.
         evidence: the stretches of the article that answer it.
         answerable: whether the article answers it.
         verdict: ``"refused"``; else ``"right"`` or ``"wrong"`` (an unanswerable question that
@@ -117,6 +156,9 @@ class Row:
         right_citations: for each citation, whether it points at evidence.
         covered: for each piece of evidence, whether it is cited.
         extra: whatever else the question set tells of the question.
+        timings: seconds by stage.
+        passages: the passages cited, with what is cited of them.
+        trace: every passage considered, best first.
     """
 
     id: str
@@ -137,11 +179,26 @@ class Row:
     right_citations: tuple[bool, ...]
     covered: tuple[bool, ...]
     extra: Mapping[str, Any] = field(default_factory=dict)
+    exact: tuple[str, ...] = ()
+    timings: Mapping[str, float] = field(default_factory=dict)
+    passages: tuple[MarkedPassage, ...] = ()
+    trace: tuple[Considered, ...] = ()
 
     @property
     def refused(self) -> bool:
         """Whether the bot said that the article does not answer it."""
         return self.verdict == "refused"
+
+    @property
+    def right(self) -> bool:
+        """Whether it did what was due: answered rightly, or refused what is not answerable."""
+        return self.verdict == ("right" if self.answerable else "refused")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the row as plain values, without the passages and the trace, which are long."""
+        values = asdict(replace(self, passages=(), trace=()))
+        del values["passages"], values["trace"]
+        return values
 
 
 def judge(
@@ -193,7 +250,63 @@ def judge(
         right_citations=tuple(right),
         covered=tuple(covered),
         extra=question.extra,
+        exact=question.short,
+        timings=dict(answer.timings),
+        passages=_marked(answer),
+        trace=_considered(answer, gold, {a.id: a.title for a in articles}),
     )
+
+
+def _marked(answer: Answer) -> tuple[MarkedPassage, ...]:
+    """Return the passages that an answer cites, what is cited of them marked."""
+    cited: dict[Passage, dict[tuple[int, int], None]] = {}
+    titles: dict[str, str] = {}
+    for c in answer.citations:
+        titles[c.article_id] = c.title
+        around = [
+            p.passage
+            for p in answer.trace
+            if p.passage.article_id == c.article_id
+            and p.passage.start <= c.start
+            and c.end <= p.passage.end
+        ]
+        passage = around[0] if around else Passage(c.article_id, c.start, c.end, c.quote)
+        cited.setdefault(passage, {}).setdefault((c.start, c.end))
+    found = []
+    for passage, spans in cited.items():
+        pieces, at = [], passage.start
+        for start, end in sorted(spans):
+            begin = max(start, at)
+            pieces += [
+                (passage.text[at - passage.start : begin - passage.start], False),
+                (passage.text[begin - passage.start : end - passage.start], True),
+            ]
+            at = max(at, end)
+        pieces.append((passage.text[at - passage.start :], False))
+        found.append(
+            MarkedPassage(titles[passage.article_id], tuple(piece for piece in pieces if piece[0]))
+        )
+    return tuple(found)
+
+
+def _considered(
+    answer: Answer, gold: Sequence[Sequence[Place]], titles: Mapping[str, str]
+) -> tuple[Considered, ...]:
+    """Return the trace of an answer as it is kept in a row."""
+    found = []
+    for c in answer.trace:
+        stretch = (c.passage.article_id, c.passage.start, c.passage.end)
+        found.append(
+            Considered(
+                titles.get(c.passage.article_id, ""),
+                shorten(c.passage.text, SHOWN, placeholder="…"),
+                {stage: round(score, 4) for stage, score in c.scores.items()},
+                c.kept,
+                c.reason,
+                any(overlap(stretch, place) for places in gold for place in places),
+            )
+        )
+    return tuple(found)
 
 
 def _covers(
@@ -215,7 +328,7 @@ def _covers(
 def _gold_ranks(
     question: Question, answer: Answer, gold: Sequence[Sequence[Place]]
 ) -> tuple[tuple[bool, ...] | None, tuple[bool, ...] | None]:
-    """Return which passages hold evidence, in dense and in reranked order."""
+    """Return which passages hold evidence, in the order found and in reranked order."""
     if not gold or question.kind == "overview" or not len(answer.trace):
         return None, None
     places = [place for evidence in gold for place in evidence]
@@ -224,9 +337,9 @@ def _gold_ranks(
         passage = candidate.passage
         stretch = (passage.article_id, passage.start, passage.end)
         right = any(overlap(stretch, place) for place in places)
-        marked.append((candidate.scores.get("dense", float("-inf")), right))
-    by_dense = sorted(marked, key=lambda pair: -pair[0])
-    return tuple(right for _, right in by_dense), tuple(right for _, right in marked)
+        marked.append((candidate.scores["found"], right))
+    as_found = sorted(marked, key=lambda pair: -pair[0])
+    return tuple(right for _, right in as_found), tuple(right for _, right in marked)
 
 
 # -- the report --
@@ -320,14 +433,19 @@ class Report:
             "counts": dict(self.counts),
             "intervals": {name: list(pair) for name, pair in self.intervals.items()},
             "by_kind": {kind: dict(part.metrics) for kind, part in self.by("kind").items()},
-            "rows": [asdict(row) for row in self.rows],
+            "rows": [row.to_dict() for row in self.rows],
         }
 
 
 def _samples(rows: Sequence[Row]) -> dict[str, Sequence[float]]:
     """Return the values that each metric is the mean of."""
     answerable = [r for r in rows if r.answerable]
-    with_short = [r for r in answerable if r.answers and r.short is not None]
+    # Where the set names exact answers a missing one counts as wrong; else only given ones count.
+    with_short = [
+        (r.short or "", r.exact or r.answers)
+        for r in answerable
+        if r.exact or (r.answers and r.short is not None)
+    ]
     cited = [r for r in answerable if not r.refused and r.covered]
     samples: dict[str, Sequence[float]] = {}
     for prefix, ranks in (
@@ -339,8 +457,8 @@ def _samples(rows: Sequence[Row]) -> dict[str, Sequence[float]]:
         samples[f"{prefix}mrr"] = [reciprocal_rank(gold) for gold in ranks]
     return samples | {
         "answer": [r.verdict == "right" for r in answerable],
-        "short_f1": [token_f1(r.short or "", r.answers) for r in with_short],
-        "short_em": [exact_match(r.short or "", r.answers) for r in with_short],
+        "short_f1": [token_f1(short, gold) for short, gold in with_short],
+        "short_em": [exact_match(short, gold) for short, gold in with_short],
         "citation_precision": [mean(r.right_citations) or 0.0 for r in cited],
         "citation_recall": [mean(r.covered) or 0.0 for r in cited],
         "citation_precision_micro": [right for r in cited for right in r.right_citations],
@@ -392,7 +510,7 @@ def evaluate(
     if callable(load):
         load()
     rows = []
-    with _bar(len(asked), shown=progress) as advance:
+    with progress_bar(len(asked), "Asking", shown=progress) as advance:
         for question, places in zip(asked, gold, strict=True):
             history = [{"role": m.role, "content": m.content} for m in question.history]
             began = time.perf_counter()
@@ -417,17 +535,34 @@ def _chosen(articles: list[Article], ids: Sequence[str] | None) -> list[Article]
 
 
 @contextlib.contextmanager
-def _bar(total: int, *, shown: bool) -> Iterator[Callable[[], None]]:
-    """Draw a progress bar on standard error and yield what moves it by one."""
+def progress_bar(total: int, what: str, *, shown: bool) -> Iterator[Callable[[], None]]:
+    """Draw a progress bar on standard error and yield what moves it by one.
+
+    Args:
+        total: how often it moves.
+        what: what is being done, shown before the bar.
+        shown: whether to draw it at all.
+    """
     if not shown:
         yield lambda: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
-    columns = ("Asking", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=total)
+        task = bar.add_task(what, total=total)
         yield lambda: bar.advance(task)
 
 

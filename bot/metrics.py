@@ -9,7 +9,8 @@ import math
 import re
 import string
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 Place = tuple[str, int, int]
 """A stretch of an article: its id and half-open character offsets ``[start, end)``."""
@@ -246,3 +247,99 @@ def auroc(scores: Sequence[float], labels: Sequence[bool]) -> float | None:
         below += negative[score]
     total = positive.total() * negative.total()
     return wins / total if total else None
+
+
+def calibration_error(
+    probabilities: Sequence[float], labels: Sequence[bool], bins: int = 10
+) -> float | None:
+    """Return how far probabilities are from the shares that come true; None of nothing.
+
+    The expected calibration error (Guo et al. 2017, "On calibration of modern neural networks"):
+    over bins of equal width, the distance of mean probability and share, weighted by bin size.
+
+    Args:
+        probabilities: from 0 to 1.
+        labels: what came true.
+        bins: how many bins.
+    """
+    sums: dict[int, list[float]] = {}
+    for probability, label in zip(probabilities, labels, strict=True):
+        entry = sums.setdefault(min(bins - 1, max(0, int(probability * bins))), [0.0])
+        entry[0] += probability - label
+    total = len(probabilities)
+    return sum(abs(entry[0]) for entry in sums.values()) / total if total else None
+
+
+def spearman(one: Sequence[float], other: Sequence[float]) -> float | None:
+    """Return Spearman's rank correlation, ties by mid-rank; None where a side does not vary.
+
+    Args:
+        one: values.
+        other: the values paired with them.
+    """
+    import numpy as np
+
+    if len(one) < 2 or len(set(one)) < 2 or len(set(other)) < 2:
+        return None
+    return float(np.corrcoef(_mid_ranks(one), _mid_ranks(other))[0, 1])
+
+
+def _mid_ranks(values: Sequence[float]) -> list[float]:
+    counts = Counter(values)
+    rank, below = {}, 0
+    for value in sorted(counts):
+        rank[value] = below + (counts[value] + 1) / 2
+        below += counts[value]
+    return [rank[value] for value in values]
+
+
+def bootstrap_statistic(
+    statistic: Callable[..., float | None],
+    *columns: Sequence[Any],
+    level: float = 0.95,
+    resamples: int = 200,
+    seed: int = 0,
+) -> tuple[float, float] | None:
+    """Return an interval that a statistic of rows lies in; None where it has no value.
+
+    The percentile bootstrap over rows, for what is no mean (see ``bootstrap_interval``). Draws in
+    which the statistic has no value are left out.
+
+    Args:
+        statistic: takes as many columns as are given.
+        *columns: the columns of the rows, of one length.
+        level: the share of values that the interval holds, from 0 to 1.
+        resamples: how many draws.
+        seed: the same seed gives the same interval.
+    """
+    if not columns or not columns[0]:
+        return None
+    import numpy as np
+
+    size, random = len(columns[0]), np.random.default_rng(seed)
+    found = []
+    for _ in range(resamples):
+        picked = random.integers(0, size, size=size).tolist()
+        value = statistic(*([column[i] for i in picked] for column in columns))
+        if value is not None:
+            found.append(value)
+    if not found:
+        return None
+    tail = 100 * (1 - level) / 2
+    low, high = np.percentile(found, [tail, 100 - tail])
+    return float(low), float(high)
+
+
+# -- rewrites --
+
+
+def unigram_recall(text: str, wanted: str) -> float:
+    """Return the share of the words of ``wanted`` that a text holds (ROUGE-1 recall, Lin 2004).
+
+    Over words normalised as for SQuAD, as a bag; 1.0 where nothing is wanted.
+    """
+    held, needed = (
+        Counter(normalise_answer(text).split()),
+        Counter(normalise_answer(wanted).split()),
+    )
+    return (held & needed).total() / needed.total() if needed else 1.0

@@ -25,6 +25,7 @@ class Question:
         question: as a person types it.
         history: the earlier messages, oldest first.
         answers: accepted strings, any of which makes an answer right; none for an overview.
+        short: accepted exact answers, where the question has one ("Friday").
         evidence: the stretches of the article that answer it, verbatim.
         answerable: whether the article answers it.
         extra: whatever else the question set tells of it (``kind``, ``split``, …).
@@ -36,6 +37,7 @@ class Question:
     answers: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
     answerable: bool = True
+    short: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -49,7 +51,8 @@ def load_questions(path: str | Path) -> list[Question]:
 
     Each has ``id``, ``question``, ``history`` (role/content objects), ``answers`` and
     ``evidence`` (lists of strings) and ``answerable`` (true or false); an answerable one needs
-    answers or evidence. Further fields are kept in ``Question.extra``. Blank lines are skipped.
+    answers or evidence. ``short`` may list exact answers. Further fields are kept in
+    ``Question.extra``. Blank lines are skipped.
 
     Raises:
         QuestionSetError: the file, its line and what is wrong there.
@@ -99,8 +102,11 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "history": (lambda v: isinstance(v, list), "a list of role/content objects"),
     "answers": (lambda v: _are_strings(v), "a list of strings that are not blank"),
     "evidence": (lambda v: _are_strings(v), "a list of strings that are not blank"),
+    "short": (lambda v: _are_strings(v), "a list of strings that are not blank"),
     "answerable": (lambda v: isinstance(v, bool), "true or false"),
 }
+
+_OPTIONAL: dict[str, Any] = {"short": []}
 
 
 def _are_strings(value: Any) -> bool:
@@ -118,11 +124,11 @@ def _question(line: str) -> Question:
             f"this is a {type(values).__name__}; write an object with the fields "
             f"{', '.join(_FIELDS)}"
         )
+    values = _OPTIONAL | values
     for name, (fits, expected) in _FIELDS.items():
         if name not in values:
-            raise QuestionSetError(
-                f"the field {name!r} is missing; each question has {', '.join(_FIELDS)}"
-            )
+            needed = ", ".join(field for field in _FIELDS if field not in _OPTIONAL)
+            raise QuestionSetError(f"the field {name!r} is missing; each question has {needed}")
         if not fits(values[name]):
             shown = json.dumps(values[name], ensure_ascii=False)[:60]
             raise QuestionSetError(f"the field {name!r} is {shown}; give {expected}")
@@ -142,6 +148,7 @@ def _question(line: str) -> Question:
         tuple(values["answers"]),
         tuple(values["evidence"]),
         values["answerable"],
+        tuple(values["short"]),
         {name: value for name, value in values.items() if name not in _FIELDS},
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,12 @@ from bot import (
 from bot.evaluate import (
     LOWER_IS_BETTER,
     METRICS,
+    SHOWN,
+    Considered,
+    MarkedPassage,
     Question,
     Report,
+    Row,
     curve_table,
     evaluate,
     load_questions,
@@ -73,11 +78,11 @@ def citation(number: int, quote: str) -> Citation:
 
 
 def trace(*ranked: tuple[int, float]) -> Trace:
-    """Return a trace of passages, best first by the reranker, with their dense scores."""
+    """Return a trace of passages, best first by the reranker, with the scores of being found."""
     return Trace(
         tuple(
-            Candidate(passage(n), {"dense": dense, "rerank": -float(rank)}, True, "")
-            for rank, (n, dense) in enumerate(ranked)
+            Candidate(passage(n), {"found": found, "rerank": -float(rank)}, True, "")
+            for rank, (n, found) in enumerate(ranked)
         )
     )
 
@@ -125,35 +130,35 @@ class Scripted:
 LOOKUP = {"kind": "lookup", "split": "tune"}
 HAND_MADE: list[tuple[Question, Answer]] = [
     (  # right; gold first after reranking, second before; one of two citations right
-        Question("q1", "When did it open?", (), ("in May",), (OPENED,), True, LOOKUP),
+        Question("q1", "When did it open?", (), ("in May",), (OPENED,), True, extra=LOOKUP),
         answered([OPENED, BERG], short="May", score=0.9, ranked=trace((0, 0.5), (1, 0.8))),
     ),
     (  # wrong; gold third after reranking, first before; no citation right
-        Question("q2", "Who missed them?", (), ("Nobody",), (NOBODY,), True, LOOKUP),
+        Question("q2", "Who missed them?", (), ("Nobody",), (NOBODY,), True, extra=LOOKUP),
         answered([COST], short="120 million euros", score=0.6,
                  ranked=trace((0, 0.2), (1, 0.1), (2, 0.9))),
     ),
     (  # right by the escaped text alone; it cites nothing; gold is not found at all
         Question("q3", "What was hard?", (), ('"it was hard,"',), (HARD, BERG), True,
-                 {"kind": "lookup", "split": "report"}),
+                 extra={"kind": "lookup", "split": "report"}),
         answered([], text="«It was  hard,» she said\\~.", score=0.7, ranked=trace((2, 0.3))),
     ),
     (  # refused although the article says it
-        Question("q4", "When did ferries stop?", (), ("June",), (FERRIES,), True, LOOKUP),
+        Question("q4", "When did ferries stop?", (), ("June",), (FERRIES,), True, extra=LOOKUP),
         answered(text=f"{REFUSAL}\n\n> Ferries stopped in June.", refused=True, score=0.3,
                  ranked=trace((2, 0.9))),
     ),
     (  # an overview without accepted strings: three citations, two of them expected
         Question("q5", "Main points?", (), (), (OPENED, BERG, FERRIES), True,
-                 {"kind": "overview"}),
+                 extra={"kind": "overview"}),
         answered([OPENED, BERG, NOBODY], score=1.0, ranked=trace((0, 0.9))),
     ),
     (  # rightly refused
-        Question("q6", "How long is it?", (), (), (), False, {"kind": "unanswerable"}),
+        Question("q6", "How long is it?", (), (), (), False, extra={"kind": "unanswerable"}),
         answered(text=REFUSAL, refused=True, score=0.1, ranked=trace((0, 0.5))),
     ),
     (  # answered although the article does not say it; the score ties with q2
-        Question("q7", "How wide is it?", (), (), (), False, {"kind": "unanswerable"}),
+        Question("q7", "How wide is it?", (), (), (), False, extra={"kind": "unanswerable"}),
         answered([COST], score=0.6, ranked=trace((0, 0.5))),
     ),
 ]  # fmt: skip
@@ -297,10 +302,113 @@ def test_report_of_nothing_has_no_values() -> None:
     assert empty.intervals == {}
 
 
+# -- what a row keeps of an answer --
+
+
+def row_of(question: Question, answer: Answer) -> Row:
+    return evaluate(Scripted({question.question: answer}), [question]).rows[0]
+
+
+ASKED = Question("q", "When did it open?", (), ("in May",), (OPENED,))
+
+
+def test_rows_mark_what_is_cited_in_its_passage() -> None:
+    found = trace((0, 0.5), (1, 0.8), (2, 0.1))
+    row = row_of(ASKED, answered([HARD, COST, OPENED], ranked=found))
+    assert row.passages == (
+        MarkedPassage("The bridge", ((BERG + " ", False), (HARD, True))),
+        MarkedPassage("The bridge", ((OPENED, True), (" ", False), (COST, True))),
+    )
+    assert row_of(ASKED, answered(refused=True, ranked=found)).passages == ()
+
+
+def test_what_is_cited_twice_or_overlaps_is_marked_once() -> None:
+    both = f"{OPENED} {COST}"
+    row = row_of(ASKED, answered([COST, both, COST], ranked=trace((0, 0.5))))
+    assert "".join(text for text, _ in row.passages[0].pieces) == PASSAGES[0]
+    assert "".join(text for text, cited in row.passages[0].pieces if cited) == both
+    assert len(row.passages) == 1
+
+
+def test_what_is_cited_outside_the_trace_stands_alone() -> None:
+    row = row_of(ASKED, answered([FERRIES], ranked=trace((0, 0.5))))
+    assert row.passages == (MarkedPassage("The bridge", ((FERRIES, True),)),)
+
+
+def test_rows_keep_the_trace_and_the_timings() -> None:
+    first, second = trace((1, 0.81234), (0, 0.5))
+    ranked = Trace((first, replace(second, kept=False, reason="far below the best")))
+    answer = replace(answered([OPENED], ranked=ranked), timings={"retrieve": 0.25, "read": 0.5})
+    row = row_of(ASKED, answer)
+    assert row.trace == (
+        Considered("The bridge", PASSAGES[1], {"found": 0.8123, "rerank": 0.0}, True, "", False),
+        Considered("The bridge", PASSAGES[0], {"found": 0.5, "rerank": -1.0}, False,
+                   "far below the best", True),
+    )  # fmt: skip
+    assert row.timings == {"retrieve": 0.25, "read": 0.5}
+    values = json.loads(json.dumps(row.to_dict()))
+    assert values["timings"] == {"retrieve": 0.25, "read": 0.5}
+    assert not {"trace", "passages"} & set(values)  # long
+
+
+def test_long_passages_of_the_trace_are_cut() -> None:
+    text = "The bridge is long. " * 40
+    article = Article.from_text(text, title="Long")
+
+    class Long(Scripted):
+        def articles(self) -> list[Article]:
+            return [article]
+
+    whole = Passage(article.id, 0, len(article.text), article.text)
+    answer = answered(ranked=Trace((Candidate(whole, {"found": 0.5}, True, ""),)))
+    question = Question("l", "?", answerable=False)
+    (kept,) = evaluate(Long({"?": answer}), [question]).rows[0].trace
+    assert kept.title == "Long"
+    assert len(kept.text) <= SHOWN
+    assert kept.text.endswith("…")
+    assert text.startswith(kept.text[:-1])
+
+
+def test_right_is_what_was_due(report: Report) -> None:
+    assert [(row.verdict, row.answerable, row.right) for row in report.rows] == [
+        ("right", True, True), ("wrong", True, False), ("right", True, True),
+        ("refused", True, False), ("right", True, True), ("refused", False, True),
+        ("wrong", False, False),
+    ]  # fmt: skip
+
+
+def test_a_missing_short_answer_is_wrong_where_the_set_names_exact_ones() -> None:
+    def measured(*pairs: tuple[tuple[str, ...], str | None]) -> tuple[float | None, int]:
+        asked = [
+            Question(f"s{n}", f"{n}?", (), ("It opened in May.",), (OPENED,), short=exact)
+            for n, (exact, _) in enumerate(pairs)
+        ]
+        answers = {f"{n}?": answered([OPENED], short=short) for n, (_, short) in enumerate(pairs)}
+        found = evaluate(Scripted(answers), asked)
+        assert [row.exact for row in found.rows] == [exact for exact, _ in pairs]
+        assert found.counts["short_em"] == found.counts["short_f1"]
+        return found.metrics["short_f1"], found.counts["short_f1"]
+
+    may = ("May", "in May")
+    assert measured((may, "in May"), (may, None)) == (1 / 2, 2)
+    assert measured((may, "May 1911"), (may, None), (may, None)) == (pytest.approx(2 / 9), 3)
+    # Without exact ones a given answer is compared with the accepted strings, and none is no loss.
+    assert measured(((), "It opened in May"), ((), None)) == (1.0, 1)
+    assert measured(((), None)) == (None, 0)
+
+
+def test_exact_answers_of_unanswerable_and_refused_questions() -> None:
+    refused = Question("r", "r?", (), ("in May",), (OPENED,), short=("May",))
+    beyond = Question("u", "u?", answerable=False)
+    answers = {"r?": answered(refused=True), "u?": answered([OPENED], short="May")}
+    found = evaluate(Scripted(answers), [refused, beyond])
+    assert (found.metrics["short_em"], found.counts["short_em"]) == (0.0, 1)
+
+
 # -- overviews, and what counts as an answer --
 
 
-OVERVIEW = Question("o", "Summarise it", (), (), (OPENED, BERG), True, {"kind": "overview"})
+OVERVIEW = Question("o", "Summarise it", (), (), (OPENED, BERG), True, extra={"kind": "overview"})
 
 
 def judged(question: Question, answer: Answer) -> str:
@@ -316,8 +424,6 @@ def test_overviews_need_three_citations_half_of_them_expected() -> None:
 
 @pytest.mark.parametrize("change", [{"start": 1}, {"article_id": "elsewhere"}])
 def test_overviews_cite_the_article_as_it_stands(change: dict[str, Any]) -> None:
-    from dataclasses import replace
-
     answer = answered([OPENED, BERG, HARD, OPENED])
     bent = (replace(answer.citations[3], **change), *answer.citations[:3])
     assert judged(OVERVIEW, answer) == "right"
@@ -478,10 +584,17 @@ def test_a_question_set_is_read(tmp_path: Path) -> None:
     first, other = load_questions(written(tmp_path, "\ufeff" + json.dumps(GOOD), "", second, ""))
     assert first == Question(
         "a", "When did it open?", (Message("user", "Hi"), Message("assistant", "Hello")),
-        ("May",), (OPENED,), True, {"kind": "fact", "split": "tune"},
+        ("May",), (OPENED,), True, extra={"kind": "fact", "split": "tune"},
     )  # fmt: skip
     assert (first.kind, other.kind) == ("fact", "unanswerable")
     assert other.extra == {"split": "tune"}
+
+
+def test_exact_answers_may_be_listed(tmp_path: Path) -> None:
+    (found,) = load_questions(written(tmp_path, {**GOOD, "short": ["May", "in May"]}))
+    assert found.short == ("May", "in May")
+    assert "short" not in found.extra
+    assert load_questions(written(tmp_path, GOOD))[0].short == ()
 
 
 def test_line_separators_within_a_string_do_not_end_a_line(tmp_path: Path) -> None:
@@ -508,6 +621,7 @@ def test_an_overview_needs_no_accepted_string(tmp_path: Path) -> None:
         ({**GOOD, "answers": "May"}, "the field 'answers' is \"May\"; give a list of strings"),
         ({**GOOD, "answers": ["May", 3]}, "the field 'answers'"),
         ({**GOOD, "evidence": [""]}, "the field 'evidence'"),
+        ({**GOOD, "short": "May"}, "the field 'short' is \"May\"; give a list of strings"),
         ({**GOOD, "answerable": "yes"}, "the field 'answerable' is \"yes\"; give true or false"),
         ({**GOOD, "answers": [], "evidence": []}, "answerable but has neither answers nor"),
         ({**GOOD, "history": [{"role": "wizard", "content": "x"}]}, "has the role 'wizard'"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import string
+from collections.abc import Sequence
 from typing import Any
 
 import ir_measures
@@ -12,12 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ir_measures import RR, Success
+from scipy.stats import spearmanr
 from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 from torchmetrics.functional.text.squad import squad
 
 from bot.metrics import (
     auroc,
     bootstrap_interval,
+    bootstrap_statistic,
+    calibration_error,
     citation_precision_recall,
     contains_answer,
     exact_match,
@@ -29,7 +33,9 @@ from bot.metrics import (
     percentile,
     reciprocal_rank,
     refusal_precision_recall,
+    spearman,
     token_f1,
+    unigram_recall,
 )
 
 untimed = settings(deadline=None)  # the first call of a library imports much
@@ -260,3 +266,110 @@ def test_bootstrap_is_seeded_and_exact_where_all_agree() -> None:
     assert narrow is not None
     assert wide is not None
     assert wide[0] <= narrow[0] <= narrow[1] <= wide[1]
+
+
+def test_bootstrap_of_a_mean_is_that_of_means() -> None:
+    """Another way of drawing gives nearly the same interval."""
+    values = [float(v) for v in np.random.default_rng(3).normal(5, 2, 80)]
+    found = bootstrap_statistic(mean, values, resamples=1000)
+    assert found is not None
+    assert found == pytest.approx(bootstrap_interval(values), abs=0.1)
+    narrow = bootstrap_statistic(mean, values, level=0.5)
+    assert narrow is not None
+    assert found[0] < narrow[0] < narrow[1] < found[1]
+
+
+def test_bootstrap_keeps_the_columns_of_a_row_together() -> None:
+    ones, others = [1.0, 2.0, 3.0, 4.0] * 5, [2.0, 4.0, 6.0, 8.0] * 5
+    ratios: list[set[float]] = []
+
+    def ratio(one: Sequence[float], other: Sequence[float]) -> float:
+        assert len(one) == len(other) == 20
+        ratios.append({b / a for a, b in zip(one, other, strict=True)})
+        return sum(one)
+
+    low, high = bootstrap_statistic(ratio, ones, others, resamples=50) or (0.0, 0.0)
+    assert ratios == [{2.0}] * 50
+    assert low < sum(ones) < high  # rows are drawn with replacement
+
+
+def test_bootstrap_of_a_statistic_is_seeded_and_leaves_out_draws_without_a_value() -> None:
+    scores, labels = [0.1, 0.4, 0.35, 0.8, 0.7], [False, False, True, True, True]
+    found = bootstrap_statistic(auroc, scores, labels)
+    assert found == bootstrap_statistic(auroc, scores, labels)
+    assert found is not None
+    assert 0 <= found[0] <= 5 / 6 <= found[1] <= 1
+    alike = [i / 50 for i in range(50)]
+    assert bootstrap_statistic(mean, alike, seed=1) != bootstrap_statistic(mean, alike, seed=2)
+    assert bootstrap_statistic(auroc, scores, [True] * 5) is None  # no draw has a value
+    assert bootstrap_statistic(mean, []) is None
+    assert bootstrap_statistic(mean) is None
+
+
+def test_calibration_error_by_hand() -> None:
+    # 0.72 and 0.78 share a bin: |0.75 - 0.5|; 0.15 stands alone; 1.0 is in the last bin.
+    found = calibration_error([0.72, 0.78, 0.15, 1.0], [True, False, False, True])
+    assert found == pytest.approx((2 * 0.25 + 0.15 + 0) / 4)
+    assert calibration_error([0.2, 0.4], [False, True], bins=1) == pytest.approx(0.2)
+    assert calibration_error([1.0, 0.0], [True, False]) == 0.0
+    assert calibration_error([1.0, 0.0], [False, True]) == 1.0
+    assert calibration_error([], []) is None
+
+
+def calibration_by_numpy(
+    probabilities: np.ndarray[Any, Any], labels: np.ndarray[Any, Any]
+) -> float:
+    """Guo et al.'s equation 3, bin by bin."""
+    which = np.digitize(probabilities, np.arange(1, 10) / 10)
+    total = 0.0
+    for number in range(10):
+        inside = which == number
+        if inside.any():
+            gap = abs(labels[inside].mean() - probabilities[inside].mean())
+            total += inside.sum() / len(labels) * gap
+    return total
+
+
+@untimed
+@given(st.lists(st.tuples(st.floats(0, 1, width=16), st.booleans()), min_size=1, max_size=30))
+def test_calibration_error_as_defined(pairs: list[tuple[float, bool]]) -> None:
+    probabilities, labels = [p for p, _ in pairs], [t for _, t in pairs]
+    assert calibration_error(probabilities, labels) == pytest.approx(
+        calibration_by_numpy(np.array(probabilities), np.array(labels, dtype=float))
+    )
+
+
+@untimed
+@given(st.lists(st.tuples(st.integers(0, 6) | st.floats(-9, 9), st.integers(0, 6)), max_size=20))
+def test_spearman_as_scipy(pairs: list[tuple[float, int]]) -> None:
+    one, other = [float(a) for a, _ in pairs], [float(b) for _, b in pairs]
+    found = spearman(one, other)
+    if len(set(one)) < 2 or len(set(other)) < 2:
+        assert found is None
+    else:
+        assert found == pytest.approx(float(spearmanr(one, other).statistic))
+
+
+def test_spearman_by_hand() -> None:
+    assert spearman([1, 2, 3], [10, 100, 1000]) == pytest.approx(1)
+    assert spearman([1, 2, 3], [3, 2, 1]) == pytest.approx(-1)
+    assert spearman([1, 2, 2, 3], [1, 3, 2, 4]) == pytest.approx(4.5 / math.sqrt(4.5 * 5))
+    assert spearman([1], [2]) is None
+    assert spearman([1, 1], [1, 2]) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted", "recall"),
+    [
+        ("When did Anna Berg die?", "When did Anna Berg die?", 1.0),
+        ("When did she die?", "When did Anna Berg die?", 3 / 5),
+        ("The bridge, when?", "When the bridge", 1.0),  # case, order, articles
+        ("no no yes", "no no no yes", 3 / 4),  # as a bag
+        ("much more than is wanted", "wanted", 1.0),
+        ("", "wanted", 0.0),
+        ("anything", "", 1.0),
+        ("anything", "the?", 1.0),
+    ],
+)
+def test_unigram_recall(text: str, wanted: str, recall: float) -> None:
+    assert unigram_recall(text, wanted) == pytest.approx(recall)

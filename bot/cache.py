@@ -1,0 +1,138 @@
+"""Results that need not be computed again: kept in files under a key of all that they depend on."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import hashlib
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import platformdirs
+from pydantic import TypeAdapter
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+PACKAGES = ("bot", "index", "prompts")
+"""The packages that answers depend on, weights and prompts among their files."""
+
+COUNTING = ("bot/cache.py", "bot/compare.py", "bot/figures.py")
+"""Files that only count or keep what was computed."""
+
+KEY = 16
+"""Hexadecimal digits of a key that a file is named by."""
+
+
+def default_folder() -> Path:
+    """Return where evaluations are kept unless told otherwise."""
+    return platformdirs.user_cache_path("askarticle") / "evaluations"
+
+
+def key_of(values: Mapping[str, Any]) -> str:
+    """Return a key that differs wherever one of the values does."""
+    text = json.dumps(values, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def file_digest(file: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@lru_cache(maxsize=8)
+def source_digest(packages: tuple[str, ...] = PACKAGES) -> str:
+    """Return a digest of the files of our own packages, as they are when it is first asked for."""
+    root = Path(__file__).parent.parent
+    digest = hashlib.sha256()
+    for package in packages:
+        for file in sorted((root / package).rglob("*")):
+            name = file.relative_to(root).as_posix()
+            if "__pycache__" in file.parts or name in COUNTING or not file.is_file():
+                continue
+            digest.update(f"{name}\0{file_digest(file)}\n".encode())
+    return digest.hexdigest()
+
+
+class Cache:
+    """A folder of kept results.
+
+    Args:
+        folder: where; made when something is kept.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """Take a folder; nothing is read or written yet."""
+        self.folder = (folder or default_folder()).expanduser()
+
+    def read(self, name: str, key: str, kind: TypeAdapter[T]) -> T | None:
+        """Return what is kept under a key; None where nothing is that can be read.
+
+        Args:
+            name: what it is, for its file's name.
+            key: see ``key_of``.
+            kind: the type of what is kept.
+        """
+        file = self._file(name, key)
+        try:
+            kept = json.loads(gzip.decompress(file.read_bytes()))
+            if kept["key"] != key:
+                raise ValueError("it was kept under another key")
+            return kind.validate_python(kept["rows"])
+        except FileNotFoundError:
+            return None
+        except Exception as error:
+            first = (str(error).splitlines() or [""])[0][:200]
+            log.warning("%s cannot be read (%s) and is computed again", file, first)
+            return None
+
+    def write(self, name: str, key: str, kind: TypeAdapter[T], rows: T) -> None:
+        """Keep something under a key, whole or not at all; a full disk is only logged."""
+        file = self._file(name, key)
+        values = {"key": key, "rows": kind.dump_python(rows, mode="json")}
+        packed = gzip.compress(json.dumps(values, ensure_ascii=False).encode(), 6, mtime=0)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            handle, partial = tempfile.mkstemp(dir=file.parent, prefix=".partial-")
+            try:
+                with os.fdopen(handle, "wb") as stream:
+                    stream.write(packed)
+                Path(partial).replace(file)
+            except BaseException:
+                Path(partial).unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            log.warning("%s cannot be kept: %s", file, error)
+
+    def store(self, name: str, key: str) -> Path:
+        """Return the folder of an index of the same name and key; others of the name are removed.
+
+        Args:
+            name: what is indexed, and by which embedder.
+            key: see ``key_of``.
+        """
+        folder = self.folder / "stores" / f"{name}-{key[:KEY]}"
+        for old in folder.parent.glob(f"{name}-{'?' * KEY}"):
+            if old != folder:
+                _remove_unused(old)
+        return folder
+
+    def _file(self, name: str, key: str) -> Path:
+        return self.folder / f"{name}-{key[:KEY]}.json.gz"
+
+
+def _remove_unused(store: Path) -> None:
+    """Remove a store unless somebody has it open."""
+    from filelock import FileLock, Timeout
+
+    with contextlib.suppress(OSError, Timeout), FileLock(store / "lock", timeout=0):
+        shutil.rmtree(store)

@@ -1,0 +1,590 @@
+"""Evaluation on published sets: how their files are read, and how each of them is asked.
+
+>>> report = run_suites("data", names=["xquad_en"], sample=150)
+>>> report.suites[0].figures
+
+To add a set, write a loader in ``bot.sets`` and name it in ``SETS`` with the tasks that it is for.
+What the rows of a task come to is in ``bot.figures``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from bot import figures, sets
+from bot.bot import Bot
+from bot.cache import Cache, file_digest, key_of, source_digest
+from bot.condense import condense
+from bot.evaluate import Row, judge, progress_bar
+from bot.figures import Figure, Item
+from bot.metrics import Place, mean, normalise_answer, unigram_recall
+from bot.questions import locate
+from bot.records import Answer, Query, Turn
+from bot.sets import SUFFIX, Case, Loaded, SuiteError
+from bot.settings import Settings
+from bot.turns import LONGEST
+from bot.verify import support
+from bot.words import canonical, names
+from index import Article, StoreDamaged, StoreInUse, StoreMismatch
+from index.sentences import sentence_spans
+
+log = logging.getLogger(__name__)
+
+MATTERS = ("model", "base_url", "temperature", "embedder", "reranker", "threshold")
+"""Settings that answers depend on."""
+
+
+# -- tasks: how a set is asked --
+
+
+class _Bench:
+    """What the tasks of one set share: its documents indexed, once, and a bot on them."""
+
+    def __init__(
+        self, name: str, loaded: Loaded, settings: Settings, cache: Cache, *, progress: bool
+    ) -> None:
+        self.name = name
+        self.loaded = loaded
+        self.progress = progress
+        self._settings = settings
+        self._cache = cache
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> _Bench:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    @cached_property
+    def articles(self) -> dict[str, Article]:
+        """The documents as articles, by their id in the set; equal texts are one article."""
+        made: dict[str, Article] = {}
+        found = {}
+        for document in self.loaded.documents:
+            article = Article.from_text(document.text, title=document.title or None)
+            found[document.id] = made.setdefault(article.id, article)
+        return found
+
+    @cached_property
+    def bot(self) -> Bot:
+        """A bot on all documents of the set; their index is kept for the next run."""
+        articles = {a.id: a for a in self.articles.values()}
+        key = key_of({"articles": sorted(articles), "titles": [a.title for a in articles.values()],
+                      "index": source_digest(("index",))})  # fmt: skip
+        embedder = key_of({"embedder": self._settings.embedder})[:8]
+        bot = self._stack.enter_context(
+            self._open(self._cache.store(f"{self.name}-{embedder}", key))
+        )
+        known = {a.id for a in bot.articles()}
+        new = [a for a in articles.values() if a.id not in known]
+        with self.advancing(len(new), "indexing") as advance:
+            for article in new:
+                bot.add(article)
+                advance()
+        bot.load()
+        return bot
+
+    def _open(self, folder: Path) -> Bot:
+        def opened() -> Bot:
+            return Bot.open(folder, articles=[], settings=self._settings)
+
+        try:
+            return opened()
+        except (StoreDamaged, StoreMismatch) as error:
+            log.warning("the kept index of %s is made again: %s", self.name, error)
+            shutil.rmtree(folder)
+            return opened()
+        except StoreInUse:
+            log.info("the kept index of %s is in use; another one is made", self.name)
+            folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
+            return opened()
+
+    def advancing(
+        self, total: int, what: str
+    ) -> contextlib.AbstractContextManager[Callable[[], None]]:
+        """Return a progress bar."""
+        return progress_bar(total, f"{self.name}: {what}", shown=self.progress)
+
+    def asking(self, units: Sequence[Any], what: str) -> Iterator[Any]:
+        """Yield each unit and move a progress bar, once the bot is there to be asked."""
+        _ = self.bot  # its own bar comes before ours
+        yield from self.each(units, what)
+
+    def each(self, units: Sequence[Any], what: str) -> Iterator[Any]:
+        """Yield each unit and move a progress bar."""
+        with self.advancing(len(units), what) as advance:
+            for unit in units:
+                yield unit
+                advance()
+
+
+def _found(units: Sequence[Any], bench: _Bench) -> list[Row]:
+    """Ask each question of all documents."""
+    return [_asked(case, bench, alone=False) for case in bench.asking(units, "found")]
+
+
+def _given(units: Sequence[Any], bench: _Bench) -> list[Row]:
+    """Ask each question of its own document."""
+    return [_asked(case, bench, alone=True) for case in bench.asking(units, "given")]
+
+
+def _facts(units: Sequence[Any], bench: _Bench) -> list[Row]:
+    """Ask each question of all documents; it is right where the answer cites a gold one."""
+    rows = []
+    for case in bench.asking(units, "facts"):
+        row = _asked(case, bench, alone=False)
+        gold = {bench.articles[d].id for d in case.documents}
+        rows.append(replace(row, extra={**row.extra, "gold": len(gold)}))
+    return rows
+
+
+def _asked(case: Case, bench: _Bench, *, alone: bool) -> Row:
+    """Ask a question and judge the answer.
+
+    Where there are no accepted strings, an answer is right that cites evidence: the sentences that
+    the annotators name, else anything of a gold document.
+    """
+    question, bot = case.question, bench.bot
+    gold = [bench.articles[d] for d in case.documents] if question.answerable else []
+    asked = [bench.articles[d].id for d in case.documents] if alone else None
+    began = time.perf_counter()
+    answer = bot.ask(question.question, articles=asked)
+    seconds = time.perf_counter() - began
+    whole = [[(a.id, 0, len(a.text))] for a in gold]
+    row = judge(question, answer, whole, list(bench.articles.values()), seconds)
+    if gold:
+        dense, reranked = rank_documents(answer, {a.id for a in gold})
+        row = replace(row, dense=dense, reranked=reranked)
+    if case.evidence and gold:
+        row = _cited_evidence(row, case, answer, bench)
+    elif not question.answers and question.answerable and not answer.refused:
+        row = replace(row, verdict="right" if any(row.right_citations) else "wrong")
+    return row
+
+
+def rank_documents(answer: Answer, gold: set[str]) -> tuple[tuple[bool, ...], tuple[bool, ...]]:
+    """Return, for each document in the order found and in reranked order, whether it is gold.
+
+    A document stands where its best passage does.
+    """
+    found = [(c.passage.article_id, c.scores["found"]) for c in answer.trace]
+    dense = dict.fromkeys(name for name, _ in sorted(found, key=lambda pair: -pair[1]))
+    reranked = dict.fromkeys(name for name, _ in found)
+    return tuple(d in gold for d in dense), tuple(d in gold for d in reranked)
+
+
+def _cited_evidence(row: Row, case: Case, answer: Answer, bench: _Bench) -> Row:
+    """Judge an answer by the characters it cites, against the annotator it agrees with most."""
+    (name,) = case.documents
+    article = bench.articles[name]
+    document = next(d for d in bench.loaded.documents if d.id == name)
+    cited = _characters([(c.article_id, c.start, c.end) for c in answer.citations])
+    best = (0.0, 0.0, 0.0)
+    texts: dict[str, None] = {}
+    for numbers in case.evidence:
+        sentences = [document.sentences[n] for n in numbers if n < len(document.sentences)]
+        places = [found[0] for s in sentences if (found := locate(s, [article]))]
+        texts |= dict.fromkeys(article.text[start:end] for _, start, end in places)
+        held = _characters(places)
+        shared = len(cited & held)
+        precision = shared / len(cited) if cited else 0.0
+        recall = shared / len(held) if held else 0.0
+        both = precision + recall
+        best = max(best, (2 * precision * recall / both if both else 0.0, precision, recall))
+    agreement, precision, recall = best
+    extra = {**row.extra, "cited_precision": precision, "cited_recall": recall}
+    verdict = row.verdict if row.refused else "right" if agreement else "wrong"
+    return replace(row, verdict=verdict, extra=extra, evidence=tuple(texts))
+
+
+def _characters(places: Iterable[Place]) -> set[tuple[str, int]]:
+    return {(name, at) for name, start, end in places for at in range(start, end)}
+
+
+def _rewritten(units: Sequence[Any], bench: _Bench) -> list[Item]:
+    """Make each turn stand alone by rule and compare its forms with a human's.
+
+    Three wordings are scored: the turn copied; ``resolved``, the form with the least handicap,
+    which puts a name for a pronoun where one is at hand; and ``longest``, the form with the most
+    characters, which is the one that joins the earlier question wherever there is one. The
+    reranker, which chooses among the forms when an article is searched, has no say here.
+    """
+    items = []
+    for name, history, turn, human in bench.each(units, "rewrites"):
+        query = condense(Turn(turn, history))
+        items.append(_compared(name, turn, human, query))
+    return items
+
+
+def _compared(name: str, turn: str, human: str, query: Query) -> Item:
+    forms = query.forms or (turn,)
+    resolved = min(forms, key=lambda f: query.handicaps.get(f, 0.0))
+    wordings = {"copied": turn, "resolved": resolved, "longest": max(forms, key=len)}
+    values = {f"unigram_recall_{k}": unigram_recall(text, human) for k, text in wordings.items()}
+    wanted = [w for one in names(human) if (w := canonical(one))]
+    if wanted:
+        for k, text in wordings.items():
+            held = canonical(text)
+            values[f"entity_recall_{k}"] = mean([w <= held for w in wanted]) or 0.0
+    if normalise_answer(human) == normalise_answer(turn):
+        alike = {normalise_answer(f) for f in forms} == {normalise_answer(turn)}
+        values["drift"] = float(not alike)
+    return Item(name, turn, values, {"human": human, **wordings})
+
+
+def _conversation(units: Sequence[Any], bench: _Bench) -> list[Item]:
+    """Search for the last turn of each conversation that has gold documents, in four wordings.
+
+    All go through the bot, so that they are reranked alike; of all turns in one, the newest
+    characters that it takes.
+    """
+    rewrites = bench.loaded.more or {}
+    items = []
+    for task in bench.asking([u for u in units if u["gold_docs"]], "conversation"):
+        turns = [(t["speaker"], t["text"]) for t in task["conversation"]]
+        last = turns[-1][1]
+        history = [
+            {"role": "user" if speaker == "user" else "assistant", "content": text}
+            for speaker, text in turns[:-1]
+        ]
+        wordings: dict[str, tuple[str, list[dict[str, str]]]] = {
+            "last": (last, []),
+            "history": (" ".join(text for _, text in turns)[-LONGEST:], []),
+            "ours": (last, history),
+        }
+        if task["qid"] in rewrites:
+            wordings["rewrite"] = (rewrites[task["qid"]]["rewrite"], [])
+        gold = {bench.articles[d].id for d in task["gold_docs"]}
+        values, searched = {}, ""
+        for wording, (question, before) in wordings.items():
+            answer = bench.bot.ask(question, before)
+            if wording == "ours":
+                searched = answer.question
+            for stage, marks in zip(("dense_", ""), rank_documents(answer, gold), strict=True):
+                share = sum(marks[: figures.TOP]) / len(gold)
+                values[f"{stage}recall@10_{wording}"] = share
+        shown = {"searched": searched}
+        if "rewrite" in wordings:
+            shown["human"] = wordings["rewrite"][0]
+        right = values["recall@10_ours"] == 1.0
+        items.append(Item(task["qid"], last, values, shown, right))
+    return items
+
+
+def _faithful(units: Sequence[Any], bench: _Bench) -> list[Item]:
+    """Judge each system's answer sentence by sentence against the gold documents."""
+    texts = {d.id: d.text for d in bench.loaded.documents}
+    items = []
+    for task in bench.each([u for u in units if u["gold_docs"]], "faithfulness"):
+        evidence = "\n\n".join(texts[d] for d in task["gold_docs"])
+        for system, response in task["responses"].items():
+            text = response["text"]
+            sentences = [text[start:end] for start, end in sentence_spans(text)]
+            human = mean(response["faithfulness"])
+            if not sentences or human is None:
+                continue
+            found = mean([support(s, evidence).score for s in sentences]) or 0.0
+            name = f"{task['qid']}:{system}"
+            items.append(Item(name, text, {"support": found, "human": human}))
+    return items
+
+
+def _supported(units: Sequence[Any], bench: _Bench) -> list[Item]:
+    """Judge each claim against its evidence."""
+    items = []
+    for name, claim, evidence, label in bench.each(units, "support"):
+        found = support(claim, evidence)
+        right = (found.verdict == "supported") is label
+        shown = {"evidence": evidence, "reasons": "; ".join(found.reasons)}
+        items.append(Item(name, claim, {"score": found.score, "label": float(label)}, shown, right))
+    return items
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One way to ask a set.
+
+    Attributes:
+        ask: asks the sampled units and returns rows.
+        figures: what these come to.
+        kind: the type of the rows, to keep and read them.
+        meaning: what is asked, in one line.
+    """
+
+    ask: Callable[[Sequence[Any], _Bench], Sequence[Row] | Sequence[Item]]
+    figures: Callable[[Any], list[Figure]]
+    kind: TypeAdapter[Any]
+    meaning: str
+
+
+_ROWS: TypeAdapter[Any] = TypeAdapter(tuple[Row, ...])
+_ITEMS: TypeAdapter[Any] = TypeAdapter(tuple[Item, ...])
+
+TASKS: dict[str, Task] = {
+    "found": Task(_found, figures.found, _ROWS, "each question asked of all documents"),
+    "given": Task(_given, figures.given, _ROWS, "each question asked of its own document"),
+    "facts": Task(_facts, figures.facts, _ROWS, "each question asked of all facts"),
+    "rewrites": Task(
+        _rewritten, figures.rewrites, _ITEMS, "follow-ups made to stand alone by rule"
+    ),
+    "conversation": Task(
+        _conversation, figures.conversation, _ITEMS, "documents found for the last turn"
+    ),
+    "faithfulness": Task(
+        _faithful, figures.faithfulness, _ITEMS, "support of answers and how people judge them"
+    ),
+    "support": Task(_supported, figures.support, _ITEMS, "claims judged against evidence"),
+}
+"""Every way of asking a set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """A published set.
+
+    Attributes:
+        files: its files, without their suffix.
+        load: reads them.
+        tasks: names of the tasks that it is for.
+        others: files of other sets that are used where they are there.
+    """
+
+    files: tuple[str, ...]
+    load: Callable[[Path, str], Loaded]
+    tasks: tuple[str, ...]
+    others: tuple[str, ...] = ()
+
+
+def _with(stem: str, *parts: str) -> tuple[str, ...]:
+    return tuple(f"{stem}.{part}" for part in parts)
+
+
+SETS: dict[str, Set] = {
+    "xquad_en": Set(_with("xquad_en", "docs", "questions"), sets.questions, ("found", "given")),
+    "squad2_dev_eval": Set(
+        _with("squad2_dev_eval", "docs", "questions"), sets.questions, ("found", "given")
+    ),
+    "nq_oracle": Set(_with("nq_oracle", "docs", "questions"), sets.questions, ("found", "given")),
+    "clapnq_dev": Set(
+        _with("clapnq_dev", "docs", "questions"), sets.long_answers, ("found", "given")
+    ),
+    "multihop_rag_500": Set(
+        _with("multihop_rag_500", "facts", "questions"), sets.several_facts, ("facts",)
+    ),
+    "canard_dev": Set(("canard_dev",), sets.canard, ("rewrites",)),
+    "mtrag_rewrites": Set(("mtrag_rewrites",), sets.turn_rewrites, ("rewrites",)),
+    "mtrag_humaneval": Set(
+        _with("mtrag_humaneval", "docs", "tasks"),
+        sets.conversations,
+        ("conversation", "faithfulness"),
+        ("mtrag_rewrites",),
+    ),
+    "wice_dev": Set(("wice_dev.oracle_chunks",), sets.claims, ("support",)),
+    "fever_symmetric": Set(("fever_symmetric",), sets.pairs, ("support",)),
+    "summedits_news_podcast": Set(("summedits_news_podcast",), sets.pairs, ("support",)),
+}
+"""Every set that is known, by the name that its files begin with."""
+
+
+# -- running --
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """What one task on one set found.
+
+    Attributes:
+        name: the set.
+        task: how it was asked.
+        rows: a row for each question, turn, answer or claim.
+        of: how many units the set has; the sample may be fewer.
+        asked: how many units were asked.
+        cached: whether the rows were kept from an earlier run.
+    """
+
+    name: str
+    task: str
+    rows: tuple[Row, ...] | tuple[Item, ...]
+    of: int
+    asked: int
+    cached: bool = False
+
+    @property
+    def questions(self) -> tuple[Row, ...]:
+        """The rows that are questions to the bot; empty for other tasks."""
+        return tuple(r for r in self.rows if isinstance(r, Row))
+
+    @property
+    def figures(self) -> list[Figure]:
+        """What the rows come to; counted anew each time."""
+        return TASKS[self.task].figures(self.rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the suite as plain values for JSON."""
+        rows = [r.to_dict() if isinstance(r, Row) else asdict(r) for r in self.rows]
+        return {
+            "name": self.name,
+            "task": self.task,
+            "asked": self.asked,
+            "of": self.of,
+            "cached": self.cached,
+            "figures": {f.name: asdict(f) for f in self.figures},
+            "rows": rows,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteReport:
+    """What a run of suites found.
+
+    Attributes:
+        suites: a suite for each task of each set.
+        sample: how many units of each set were drawn; None for all.
+        seed: what they were drawn with.
+        settings: the settings that answers depend on.
+    """
+
+    suites: tuple[Suite, ...]
+    sample: int | None
+    seed: int
+    settings: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain values for JSON."""
+        return {
+            "sample": self.sample,
+            "seed": self.seed,
+            "settings": dict(self.settings),
+            "suites": [suite.to_dict() for suite in self.suites],
+        }
+
+
+def find_sets(folder: str | Path, wanted: Sequence[str] | None = None) -> tuple[Path, list[str]]:
+    """Return the folder that the files are in, and the names of the sets to run.
+
+    Args:
+        folder: that folder, or one with a folder ``evaluate`` in it.
+        wanted: names of sets; by default those of which a file is there.
+
+    Raises:
+        SuiteError: there is no such folder or set, or a file of a set is missing.
+    """
+    root = Path(folder).expanduser()
+    if not root.is_dir():
+        raise SuiteError(
+            f"There is no folder {root}. Name the folder that holds the sets, or the one that has "
+            "it as evaluate."
+        )
+    inner = root / "evaluate"
+    root = inner if inner.is_dir() else root
+    for name in wanted or ():
+        if name not in SETS:
+            raise SuiteError(f"There is no set {name!r}; the sets are {', '.join(SETS)}.")
+
+    def there(stem: str) -> bool:
+        return (root / f"{stem}{SUFFIX}").exists()
+
+    chosen = list(dict.fromkeys(wanted or [n for n, s in SETS.items() if any(map(there, s.files))]))
+    if not chosen:
+        files = ", ".join(f"{stem}{SUFFIX}" for s in SETS.values() for stem in s.files)
+        raise SuiteError(f"No set is in {root}: expected are some of {files}. Name another folder.")
+    for name in chosen:
+        missing = [f"{stem}{SUFFIX}" for stem in SETS[name].files if not there(stem)]
+        if missing:
+            raise SuiteError(
+                f"The set {name} in {root} lacks the file {missing[0]}; it consists of "
+                f"{', '.join(f'{stem}{SUFFIX}' for stem in SETS[name].files)}. Put it there, or "
+                "name the sets to run with --only."
+            )
+    return root, chosen
+
+
+def run_suites(
+    folder: str | Path,
+    *,
+    names: Sequence[str] | None = None,
+    settings: Settings | None = None,
+    sample: int | None = None,
+    seed: int = 0,
+    progress: bool = False,
+    cache: str | Path | None = None,
+) -> SuiteReport:
+    """Run the tasks of the sets in a folder; what was run before is read from the cache.
+
+    Args:
+        folder: see ``find_sets``.
+        names: which sets; by default all that are there.
+        settings: of the bot; by default from the environment.
+        sample: how many questions, turns or claims of each set are drawn; by default all.
+        seed: what they are drawn with.
+        progress: whether to draw bars on standard error.
+        cache: folder where rows and indexes are kept; by default in the user's cache folder.
+
+    Raises:
+        SuiteError: a set is missing or cannot be read, or the sample is not positive.
+    """
+    if sample is not None and sample < 1:
+        raise SuiteError(f"The sample is {sample}; give at least 1, or leave it out to ask all.")
+    root, chosen = find_sets(folder, names)
+    settings = settings or Settings.read()
+    matters = {name: getattr(settings, name) for name in MATTERS}
+    kept = Cache(Path(cache) if cache is not None else None)
+    suites = []
+    for name in chosen:
+        which = SETS[name]
+        files = [root / f"{stem}{SUFFIX}" for stem in (*which.files, *which.others)]
+        loaded = which.load(root, name)
+        units = _drawn(loaded.units, sample, seed)
+        depends = {
+            "set": name,
+            "files": {f.name: file_digest(f) for f in files if f.exists()},
+            "sample": sample,
+            "seed": seed,
+            "settings": matters,
+            "source": source_digest(),
+        }
+        with _Bench(name, loaded, settings, kept, progress=progress) as bench:
+            for task in which.tasks:
+                key, kind = key_of({**depends, "task": task}), TASKS[task].kind
+                rows = kept.read(f"{name}-{task}", key, kind)
+                cached = rows is not None
+                if rows is None:
+                    rows = tuple(TASKS[task].ask(units, bench))
+                    kept.write(f"{name}-{task}", key, kind, rows)
+                suites.append(Suite(name, task, rows, len(loaded.units), len(units), cached))
+    return SuiteReport(tuple(suites), sample, seed, matters)
+
+
+def describe(suite: Suite, seed: int) -> str:
+    """Return in one line what a suite asked, of how many, with which seed."""
+    drawn = "all" if suite.asked == suite.of else f"{suite.asked:,}"
+    seeded = "" if suite.asked == suite.of else f", seed {seed}"
+    kept = " (cached)" if suite.cached else ""
+    return f"{TASKS[suite.task].meaning}; {drawn} of {suite.of:,}{seeded}{kept}"
+
+
+def _drawn(units: Sequence[Any], sample: int | None, seed: int) -> list[Any]:
+    """Return a sample in the order of the set."""
+    if sample is None or sample >= len(units):
+        return list(units)
+    drawn = random.Random(seed).sample(range(len(units)), sample)  # noqa: S311  # no secret
+    return [units[i] for i in sorted(drawn)]
