@@ -21,6 +21,7 @@ from typer.testing import CliRunner, Result
 from bot import REFUSAL, Bot, Settings
 from bot.evaluate import METRICS
 from index import bundled
+from tests.sets import CLAIMS, write_sets
 from ui import cli, ports, terminal
 
 ROOT = Path(__file__).parent.parent
@@ -406,6 +407,145 @@ def test_eval_of_a_set_that_cannot_be_read(run: Run, questions: Path, tmp_path: 
     unknown = run("eval", questions, "--split", "nonsense")
     assert unknown.exit_code == 2
     assert "report, tune" in unknown.stderr
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of tiny sets, not to be changed."""
+    folder = tmp_path_factory.mktemp("sets")
+    write_sets(folder)
+    return folder
+
+
+def cells(text: str) -> dict[str, list[str]]:
+    """Return the lines of tables by their first cell."""
+    return {line.split("\t")[0]: line.split("\t")[1:] for line in text.splitlines()}
+
+
+def test_eval_runs_the_sets_of_a_folder(run: Run, sets: Path, tmp_path: Path) -> None:
+    args = ("eval", "--suite", sets, "--only", "nq_oracle", "--only", "fever_symmetric",
+            "--sample", 2, "--seed", 3, "--cache", tmp_path / "cache")  # fmt: skip
+    result = run(*args)
+    assert result.stderr == ""
+    assert result.exit_code == 0
+    found, given, support = result.stdout.split("\n\n")
+    assert found.splitlines()[0] == (
+        "nq_oracle, found: each question asked of all documents; 2 of 3, seed 3"
+    )
+    assert given.splitlines()[0] == (
+        "nq_oracle, given: each question asked of its own document; 2 of 3, seed 3"
+    )
+    assert cells(found)["hit@1"] == [
+        "1.000", "1.000 to 1.000", "2",
+        "Share of answerable questions whose best document is the gold one, after reranking",
+    ]  # fmt: skip
+    assert cells(given)["answer_holds"][::2] == ["1.000", "2"]
+    assert "hit@1" not in cells(given)
+    assert support.startswith("fever_symmetric, support: claims judged against evidence; 2 of 4")
+    assert "accuracy" in cells(support)
+    assert not (tmp_path / "store").exists()  # the user's own store is left alone
+
+    again = json.loads(run(*args, "--json").stdout)
+    assert list(again) == ["suites"]
+    assert (again["suites"]["sample"], again["suites"]["seed"]) == (2, 3)
+    assert [(s["name"], s["task"], s["asked"], s["of"], s["cached"], len(s["rows"]))
+            for s in again["suites"]["suites"]] == [
+        ("nq_oracle", "found", 2, 3, True, 2), ("nq_oracle", "given", 2, 3, True, 2),
+        ("fever_symmetric", "support", 2, 4, True, 2),
+    ]  # fmt: skip
+    figures = again["suites"]["suites"][0]["figures"]
+    assert f"{figures['hit@1']['value']:.3f}" == cells(found)["hit@1"][0]
+    assert "(cached)" in run(*args).stdout
+
+
+def test_eval_against_another_setting(
+    run: Run, article: Path, questions: Path, sets: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "page.html"
+    args = ("eval", questions, "--article", article, "--suite", sets, "--only", "fever_symmetric",
+            "--cache", tmp_path / "cache", "--against", "threshold=1")  # fmt: skip
+    result = run(*args, "--html", page)
+    assert result.stderr == ""
+    assert result.exit_code == 0
+    metrics, suite, changes, same = result.stdout.split("\n\n")
+    assert list(cells(metrics)) == list(METRICS)
+    assert cells(metrics)["questions"][:5] == ["2", "", "2", "", "2"]
+    assert cells(metrics)["answer"][:5] == ["1.000", "1.000 to 1.000", "0.000", "0.000 to 0.000",
+                                            "1"]  # fmt: skip
+    assert cells(metrics)["refusal_recall"][:3:2] == ["1.000", "1.000"]
+    assert suite.startswith("fever_symmetric, support: ")
+    assert cells(suite)["accuracy"][:5:2] == ["1.000", "1.000", "4"]
+    assert changes.splitlines() == [
+        "questions (threshold=1): 0 from wrong to right, 1 from right to wrong; right are 2 and "
+        "then 1 of 2",
+        "-\ttall\tright\trefused\tHow tall is the lighthouse?",
+    ]
+    assert same.splitlines() == [
+        "fever_symmetric, support (threshold=1): 0 from wrong to right, 0 from right to wrong; "
+        "right are 4 and then 4 of 4"
+    ]
+    html = page.read_text("utf-8")
+    assert html.startswith("<!doctype html>")
+    for text in ("How tall is the lighthouse?", UNANSWERABLE, CLAIMS[0][0],
+                 "against threshold=1", "right → refused"):  # fmt: skip
+        assert text in html
+
+    values = json.loads(run(*args, "--json").stdout)
+    assert values["metrics"]["answer"] == 1.0
+    assert values["suites"]["suites"][0]["cached"]
+    second = values["against"]
+    assert (second["settings"], second["metrics"]["answer"]) == ("threshold=1", 0.0)
+    assert second["changes"]["right"] == [2, 1]
+    assert [c["id"] for c in second["changes"]["lost"]] == ["tall"]
+    assert second["suites"]["settings"]["threshold"] == 1
+    assert second["suites"]["suites"][0]["changes"]["compared"] == 4
+
+
+@pytest.mark.parametrize(
+    ("given", "needed"),
+    [
+        *((option, "--suite") for option in (["--only", "nq_oracle"], ["--sample", "2"],
+                                             ["--seed", "1"], ["--cache", "here"])),
+        *((option, "QUESTIONS") for option in (["--min", "answer=1"], ["--article", "a"],
+                                               ["--split", "tune"], ["--rows"], ["--curve"])),
+        ([], "Name a question set, or a folder with --suite"),
+        (["--json", "--against", "threshold=1"], "Name a question set, or a folder with --suite"),
+    ],
+)  # fmt: skip
+def test_eval_options_that_go_with_nothing(
+    run: Run, questions: Path, sets: Path, tmp_path: Path, given: list[str], needed: str
+) -> None:
+    measured = {"--suite": [questions], "QUESTIONS": ["--suite", sets]}.get(needed, [])
+    result = run("eval", *measured, *given)
+    assert (result.exit_code, result.stdout) == (2, "")
+    message = " ".join(re.sub("[│╭╮╰╯─]", " ", result.stderr).split())
+    assert needed in message
+    assert given[:1] == ["--json"] or not given or given[0] in message
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "says"),
+    [
+        (["--only", "nonsense"], 1, "There is no set 'nonsense'; the sets are xquad_en, squad2"),
+        (["--suite", "nowhere"], 1, "There is no folder nowhere."),
+        (["--against", "nonsense=1"], 2, "There is no setting 'nonsense'; the settings are store,"),
+        (["--against", "threshold=7"], 2, "Setting threshold is '7': "),
+        (["--against", "threshold"], 2, "'threshold' is not KEY=VALUE, for example threshold=0.7"),
+        (["--against", "=1"], 2, "'=1' is not KEY=VALUE"),
+        (["--html", "nowhere/page.html"], 2, "cannot be written to nowhere/page.html: there is no"),
+        (["--html", "."], 2, "The report cannot be written to .: it is a folder."),
+        (["--sample", "0"], 2, "--sample"),
+    ],
+)
+def test_eval_says_what_makes_no_sense_before_it_asks(
+    run: Run, questions: Path, sets: Path, tmp_path: Path, wrong: list[str], code: int, says: str
+) -> None:
+    result = run("eval", questions, "--suite", sets, *wrong)
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert says in " ".join(re.sub("[│╭╮╰╯─]", " ", result.stderr).split())
+    assert not (tmp_path / "store").exists()
+    assert "Traceback" not in result.stderr
 
 
 # -- usage and settings --

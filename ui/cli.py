@@ -16,12 +16,14 @@ import logging
 import os
 import sys
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from ui import terminal
+from ui.measure import Measured, ask_all, configurations
 from ui.ports import free_port, has_desktop
 from ui.session import (
     PANEL,
@@ -321,7 +323,43 @@ def rebuild(session: Session) -> None:
 @command
 def evaluate_questions(
     session: Session,
-    questions: Annotated[str, typer.Argument(help="A question set, a JSON object a line.")],
+    questions: Annotated[
+        str | None, typer.Argument(help="A question set, a JSON object a line.", show_default=False)
+    ] = None,
+    suite: Annotated[
+        Path | None,
+        typer.Option(
+            "--suite",
+            metavar="FOLDER",
+            help="Run the published sets in this folder; with or without QUESTIONS.",
+        ),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="NAME", help="Only this set of the suite. Repeatable."),
+    ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option("--sample", metavar="N", min=1, help="Draw so many of each set; else all."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="What they are drawn with.")] = 0,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            "--cache",
+            metavar="FOLDER",
+            help="Where results of the suite are kept; by default in the user's cache folder.",
+        ),
+    ] = None,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--against",
+            metavar="KEY=VALUE",
+            help="Run again with this setting and show what came right and what went wrong. "
+            "Repeat for several.",
+        ),
+    ] = None,
     minimum: Annotated[
         list[str] | None,
         typer.Option(
@@ -347,28 +385,63 @@ def evaluate_questions(
         ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write a page with charts and every question."),
+    ] = None,
 ) -> None:
-    """Measure the bot on a question set: retrieval, answers, citations, refusals, speed."""
+    """Measure the bot on a question set: retrieval, answers, citations, refusals, speed.
+
+    With --suite, on the published sets in a folder.
+    """
+    own = {"--min": minimum, "--article": article, "--split": split, "--rows": rows,
+           "--curve": curve}  # fmt: skip
+    drawn = {"--only": only, "--sample": sample, "--seed": seed, "--cache": cache}
+    _check_goes_with(questions, "QUESTIONS", own)
+    _check_goes_with(suite, "--suite FOLDER", drawn)
+    if questions is None and suite is None:
+        raise typer.BadParameter(
+            "nothing to measure is given. Name a question set, or a folder with --suite",
+            param_hint="QUESTIONS",
+        )
     from bot import evaluate
 
     minimums = _minimums(minimum or (), evaluate.METRICS)
-    asked = _of_split(evaluate.load_questions(questions), split)
-    wanted = [file_or_id(name) for name in article or ()]
-    with contextlib.ExitStack() as stack:
-        with terminal.waiting("Opening the store…") as wait:
-            bot = stack.enter_context(session.open(bundled=not wanted))
-            ids = choose_articles(bot, wanted, wait) or None
-            wait.say("Loading the models…")
-            bot.load()
-        report = bot.evaluate(asked, article_ids=ids, progress=sys.stderr.isatty())
+    compared = configurations(session.settings, against or ())
+    measured = Measured(" ".join(against or ()))
+    # What cannot work is told before minutes of asking.
+    if html is not None:
+        from ui.report import check_file
+
+        check_file(html)
+    if suite is not None:
+        from bot.suites import find_sets, run_suites
+
+        find_sets(suite, only)
+    if questions is not None:
+        asked = _of_split(evaluate.load_questions(questions), split)
+        wanted = [file_or_id(name) for name in article or ()]
+        measured.name = Path(questions).stem
+        measured.reports = ask_all(session, asked, wanted, compared)
+    if suite is not None:
+        measured.suites = [
+            run_suites(
+                suite, names=only, settings=settings, sample=sample, seed=seed,
+                progress=sys.stderr.isatty(), cache=cache,
+            )
+            for settings in compared
+        ]  # fmt: skip
+    if html is not None:
+        measured.write_page(html, session.settings)
     if as_json:
-        terminal.write_json(report.to_dict())
+        terminal.write_json(measured.to_dict())
     else:
-        terminal.write_report(report, rows=rows)
+        measured.write(rows=rows)
         if curve:
             terminal.write()
-            terminal.write(evaluate.curve_table(evaluate.threshold_curve(report)))
-    below = report.below(minimums)
+            points = evaluate.threshold_curve(measured.reports[0])
+            terminal.write(evaluate.curve_table(points))
+    below = measured.reports[0].below(minimums) if measured.reports else []
     for line in below:
         terminal.write_note(line)
     if below:
@@ -477,6 +550,13 @@ def _answer(
 
 
 # -- evaluation --
+
+
+def _check_goes_with(given: object, needed: str, options: Mapping[str, object]) -> None:
+    """Refuse options that say something about what is not measured."""
+    for name, value in options.items():
+        if value and given is None:
+            raise typer.BadParameter(f"it goes with {needed}, which is not given", param_hint=name)
 
 
 def _minimums(given: Sequence[str], known: Mapping[str, str]) -> dict[str, float]:
