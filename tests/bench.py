@@ -133,6 +133,26 @@ def model_share(bot: Bot, questions: Sequence[str]) -> Result:
     )
 
 
+def reader_cost(bot: Bot, questions: Sequence[str]) -> Result:
+    """Measure what the span reader adds to a warm question's time."""
+    from bot.reader import Reader
+
+    stopwatch, original = Stopwatch(), Reader.read
+    Reader.read = stopwatch.wrap(original)  # type: ignore[method-assign]
+    try:
+        spent = sum(seconds(partial(bot.ask, question)) for question in questions)
+    finally:
+        Reader.read = original  # type: ignore[method-assign]
+    added = stopwatch.seconds / (spent - stopwatch.seconds)
+    return Result(
+        "time that the span reader adds to a warm question",
+        f"{added:.0%}",
+        "≤ 60 %",
+        added <= 0.6,
+        f"{len(questions)} questions",
+    )
+
+
 def throughput(bot: Bot, questions: Sequence[str]) -> Iterator[Result]:
     """Measure the questions a second from one thread and from eight."""
     for threads in (1, 8):
@@ -247,7 +267,7 @@ def main() -> int:
             bot.load()
             for question in warm:
                 bot.ask(question)
-            results = [model_share(bot, timed), *throughput(bot, many)]
+            results = [model_share(bot, timed), reader_cost(bot, timed), *throughput(bot, many)]
         with Bot.open(Path(folder) / "long", articles=[]) as bot:
             bot.add(long_article(8, seed=99))
             results.append(indexing(bot, 120 if quick else 300, 1 if quick else 5))

@@ -6,7 +6,13 @@ import argparse
 import importlib
 from pathlib import Path
 
-NAMES = ("chunking", "reranking", "refusal", "fit", "reading", "sentences")
+DATA = ("retrieval", "reader", "suites")
+"""Measurements on sets from outside, which need ``--data``."""
+
+MORE = ("reading", "sentences")
+"""Measurements that do more with ``--data``."""
+
+NAMES = ("chunking", "reranking", "refusal", "fit", *MORE, *DATA)
 
 
 def main() -> None:
@@ -15,12 +21,18 @@ def main() -> None:
     parser.add_argument("name", choices=[*NAMES, "all"], help="what to measure")
     parser.add_argument("--quick", action="store_true", help="a rough run on part of the data")
     parser.add_argument(
-        "--data", type=Path, metavar="FOLDER", help="folder with WiCE's claims, for sentences"
+        "--data", type=Path, metavar="FOLDER", help="folder with the sets from outside"
+    )
+    parser.add_argument(
+        "--weights", type=Path, metavar="FILE", help="float weights of the reader to compare with"
     )
     given = parser.parse_args()
-    for name in NAMES if given.name == "all" else [given.name]:
+    everything = NAMES if given.data else [n for n in NAMES if n not in DATA]
+    for name in everything if given.name == "all" else [given.name]:
         module = importlib.import_module(f"tests.measure.{name}")
-        more = {"data": given.data} if name == "sentences" else {}
+        more = {"data": given.data} if name in (*DATA, *MORE) else {}
+        if name == "reader":
+            more["weights"] = given.weights
         print(module.measure(quick=given.quick, **more), end="\n\n", flush=True)
 
 

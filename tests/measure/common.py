@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import os
 import sys
 import tempfile
@@ -13,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from bot import Bot, Settings
 from bot.evaluate import Report, evaluate
 from bot.questions import Question, load_questions
+from bot.reader import Reader, Reading, examples
 from bot.rerank import _Bundled
-from index import bundled
+from index import Article, bundled
 from index.embed import Embedder
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ HALVES = {"tune": "the half that values are chosen on", "report": "the half kept
 
 _cross: dict[tuple[int, ...], float] = {}
 _queries: dict[str, list[float]] = {}
+_readings: dict[tuple[int, ...], Reading] = {}
 
 
 def questions(*, quick: bool) -> list[Question]:
@@ -35,6 +39,49 @@ def questions(*, quick: bool) -> list[Question]:
     for question in load_questions(QUESTIONS):
         groups.setdefault((question.kind, question.extra["split"]), []).append(question)
     return [q for group in groups.values() for q in group[:: 5 if quick else 1]]
+
+
+def evaluation(folder: Path) -> Path:
+    """Return the folder with the evaluation sets: this one, or ``evaluate`` in it."""
+    return folder / "evaluate" if (folder / "evaluate").is_dir() else folder
+
+
+def read_rows(file: Path) -> list[dict[str, Any]]:
+    """Return the rows of a gzipped JSON Lines file."""
+    with gzip.open(file, "rt", encoding="utf-8") as stream:
+        return [json.loads(line) for line in stream]
+
+
+HELD_OUT = ("squadshifts_new_wiki", "squad2_dev_train", "squadshifts_reddit")
+DISTRACTORS = 150
+"""Further documents of each set among which those of the questions must be found."""
+
+
+def held_out(folder: Path, *, quick: bool) -> tuple[list[Article], list[Question]]:
+    """Return documents of the training sets and questions on those kept out of training.
+
+    Args:
+        folder: the data folder, with ``train`` in it.
+        quick: whether a fifth of the questions is enough.
+    """
+    articles: dict[str, Article] = {}
+    asked: list[Question] = []
+    for name in HELD_OUT:
+        documents = read_rows(folder / "train" / f"{name}.docs.jsonl.gz")
+        kept = {d["doc_id"] for d in documents if examples.is_watched(d["doc_id"])}
+        others = [d for d in documents if d["doc_id"] not in kept][:DISTRACTORS]
+        for document in [d for d in documents if d["doc_id"] in kept] + others:
+            article = Article.from_text(document["text"], title=document["title"])
+            articles[article.id] = article
+        for row in read_rows(folder / "train" / f"{name}.questions.jsonl.gz"):
+            if row["doc_id"] in kept:
+                answers = tuple(dict.fromkeys(row["answers"]))
+                extra = {"kind": name, "split": "tune"}
+                asked.append(
+                    Question(row["qid"], row["question"].strip(), (), answers, (),
+                             row["answerable"], answers, extra)
+                )  # fmt: skip
+    return list(articles.values()), asked[:: 5 if quick else 1]
 
 
 @contextmanager
@@ -46,7 +93,7 @@ def opened(**options: Any) -> Iterator[Bot]:
     Settings.model_config["env_file"] = None
     with (
         tempfile.TemporaryDirectory() as folder,
-        Bot.open(Path(folder) / "store", articles=[bundled()], **options) as bot,
+        Bot.open(Path(folder) / "store", **{"articles": [bundled()], **options}) as bot,
     ):
         yield bot
 
@@ -66,10 +113,10 @@ def patched(owner: object, name: str, value: object) -> Iterator[None]:
 def remembered() -> Iterator[None]:
     """Run the models once a text: what they say of it depends on nothing else.
 
-    Remembered are the cross-encoder's logits and the vectors of questions. The second reranking
-    model keeps its vectors itself, and its weight is applied after both.
+    Remembered are the cross-encoder's logits, the vectors of questions and what the reader reads.
+    The second reranking model keeps its vectors itself, and its weight is applied after both.
     """
-    cross_score, embed_query = _Bundled._cross_score, Embedder.embed_query
+    cross_score, embed_query, read = _Bundled._cross_score, Embedder.embed_query, Reader._read
 
     def logit(self: _Bundled, encoding: Encoding) -> float:
         key = (*encoding.ids, -1, *encoding.type_ids)
@@ -82,7 +129,17 @@ def remembered() -> Iterator[None]:
             _queries[text] = embed_query(self, text)
         return _queries[text]
 
-    with patched(_Bundled, "_cross_score", logit), patched(Embedder, "embed_query", vector):
+    def reading(self: Reader, encoding: Encoding) -> Reading:
+        key = (*encoding.ids, -1, *encoding.type_ids)
+        if key not in _readings:
+            _readings[key] = read(self, encoding)
+        return _readings[key]
+
+    with (
+        patched(_Bundled, "_cross_score", logit),
+        patched(Embedder, "embed_query", vector),
+        patched(Reader, "_read", reading),
+    ):
         yield
 
 

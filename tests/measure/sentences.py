@@ -18,7 +18,7 @@ from rich.progress import track
 
 from index import bundled
 from index.sentences import sentence_spans
-from tests.measure.common import table
+from tests.measure.common import evaluation, table
 from tests.test_sentences import CASES, END
 
 Spans = list[tuple[int, int]]
@@ -38,7 +38,7 @@ def measure(*, quick: bool, data: Path | None) -> str:
 
     Args:
         quick: whether to read a tenth of the data only.
-        data: folder with WiCE's claims; None skips what needs them.
+        data: folder with WiCE's claims, or one with that as evaluate; None skips what needs them.
     """
     warnings.simplefilter("ignore")  # of the other libraries
     found = {name: make for name, make in LIBRARIES.items() if importable(make)}
@@ -46,7 +46,8 @@ def measure(*, quick: bool, data: Path | None) -> str:
     cases = [str(case.values[0]) for case in CASES]
     runs, told = [], "WiCE skipped: give its folder with --data"
     if data is not None:
-        file = next((data / name for name in DATA if (data / name).exists()), None)
+        folder = evaluation(data)
+        file = next((folder / name for name in DATA if (folder / name).exists()), None)
         told = f"WiCE skipped: none of {', '.join(DATA)} is in the folder"
         if file is not None:
             runs = wice(file)[:: 10 if quick else 1]

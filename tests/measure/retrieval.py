@@ -1,0 +1,283 @@
+"""Which passages are found: ways of finding, fused and reranked, on real question sets.
+
+Passages are those that the bot would index; a hit is one of the document that answers. Vectors
+are compared exactly, as the store does for a collection of this size.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import sqlite3
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+
+from bot import rerank
+from bot.metrics import mean
+from bot.reader import Reader
+from bot.rerank import SECOND_PROMPT, Reranker
+from bot.words import content, stem
+from index import Article
+from index.chunk import Chunking, chunk
+from index.embed import Embedder, load_embedder
+from tests.measure.common import evaluation, patched, read_rows, table
+
+SETS = ("xquad_en", "nq_oracle", "squad2_dev_eval", "multihop_rag_500")
+
+DEPTHS = (1, 5, 10, 20, 40)
+"""Passages looked at."""
+
+FUSED = 60
+"""The constant of reciprocal rank fusion (Cormack et al. 2009)."""
+
+RERANKED = 20
+"""Passages that are reranked, of each way of finding."""
+
+WEIGHTS = (0.0, 10.0, 20.0, 30.0)
+"""Weights of the bi-encoder beside the cross-encoder."""
+
+READER = (0.5, 1.0, 2.0)
+"""Weights of the reader's log odds that a passage answers, beside both."""
+
+SAMPLE = 400
+"""Questions of each set, seed 0, for which passages are reranked."""
+
+READ = 6
+"""Passages that the reader reads: those that are best after reranking."""
+
+Array = NDArray[np.float64]
+Found = list[list[int]]
+"""For each question the passages found, best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """The passages of a set and its answerable questions.
+
+    Attributes:
+        name: name of the set.
+        texts: the passages.
+        titled: the passages, each after its document's title.
+        documents: the document that each passage is from.
+        questions: the questions.
+        gold: for each question the documents that answer it.
+        all_of: whether all of these are wanted, not just one.
+    """
+
+    name: str
+    texts: list[str]
+    titled: list[str]
+    documents: list[str]
+    questions: list[str]
+    gold: list[list[str]]
+    all_of: bool
+
+
+def load(folder: Path, name: str, embedder: Embedder, sample: int | None) -> Corpus:
+    """Return a set, its documents cut into passages; of its questions a sample, seed 0."""
+    multihop = name.startswith("multihop")
+    documents = read_rows(folder / f"{name}.{'facts' if multihop else 'docs'}.jsonl.gz")
+    asked = [q for q in read_rows(folder / f"{name}.questions.jsonl.gz") if q["answerable"]]
+    asked = [q for q in asked if q.get("gold_docs", True)]
+    if sample and sample < len(asked):
+        asked = random.Random(0).sample(asked, sample)
+    rows = []
+    for document in documents:
+        title = document["title"].replace("_", " ")
+        if multihop:
+            title = f"{document['source']}, {document['date'][:10]}: {title}"
+        article = Article.from_text(document["text"], title=title)
+        passages = chunk(article, embedder.token_counter(), Chunking())
+        rows += [(p.text, f"{title}. {p.text}", document["doc_id"]) for p in passages]
+    texts, titled, ids = map(list, zip(*rows, strict=True))
+    return Corpus(
+        name, texts, titled, ids, [q["question"] for q in asked],
+        [q["gold_docs"] if multihop else [q["doc_id"]] for q in asked], multihop,
+    )  # fmt: skip
+
+
+# -- ways of finding --
+
+
+def by_vector(passages: Array, questions: Array) -> Found:
+    """Return the passages nearest to each question."""
+    return [list(map(int, np.argsort(-row)[: DEPTHS[-1]])) for row in questions @ passages.T]
+
+
+def by_words(corpus: Corpus, texts: Sequence[str]) -> Found:
+    """Return the passages with the best BM25 in SQLite's FTS5, English stems."""
+    with sqlite3.connect(":memory:") as index:
+        index.execute("CREATE VIRTUAL TABLE p USING fts5(t, tokenize='porter unicode61')")
+        index.executemany("INSERT INTO p(rowid, t) VALUES (?, ?)", list(enumerate(texts, 1)))
+        found: Found = []
+        for question in corpus.questions:
+            wanted = dict.fromkeys(re.findall(r"\w+", question.lower()))
+            matched = " OR ".join(f'"{w}"' for w in wanted)
+            rows = index.execute(
+                "SELECT rowid FROM p WHERE p MATCH ? ORDER BY bm25(p) LIMIT ?",
+                (matched, DEPTHS[-1]),
+            )
+            found.append([row - 1 for (row,) in rows])
+    return found
+
+
+def by_keyword(corpus: Corpus, texts: Sequence[str], passages: Array, questions: Array) -> Found:
+    """Return the nearest among the passages that hold the question's two rarest words."""
+    held = [{stem(w) for w in content(t)} for t in texts]
+    counts: dict[str, int] = {}
+    for words in held:
+        for word in words:
+            counts[word] = counts.get(word, 0) + 1
+    found: Found = []
+    for question, row in zip(corpus.questions, questions @ passages.T, strict=True):
+        known = sorted({stem(w) for w in content(question)} & counts.keys(), key=counts.__getitem__)
+        order = map(int, np.argsort(-row))
+        found.append([i for i in order if held[i] & set(known[:2])][: DEPTHS[-1]])
+    return found
+
+
+def fuse(*lists: Found) -> Found:
+    """Return several rankings as one, by reciprocal rank."""
+    fused: Found = []
+    for ranked in zip(*lists, strict=True):
+        scores: dict[int, float] = {}
+        for ranking in ranked:
+            for rank, i in enumerate(ranking, 1):
+                scores[i] = scores.get(i, 0.0) + 1 / (FUSED + rank)
+        fused.append(sorted(scores, key=lambda i: -scores[i])[: DEPTHS[-1]])
+    return fused
+
+
+# -- the tables --
+
+
+def hit(corpus: Corpus, question: int, ranked: Sequence[int], depth: int) -> float:
+    """Return whether the first passages hold a document that answers, or all where all count."""
+    seen = {corpus.documents[i] for i in ranked[:depth]}
+    gold = corpus.gold[question]
+    return float(all(g in seen for g in gold) if corpus.all_of else any(g in seen for g in gold))
+
+
+def hits(corpus: Corpus, found: Found, depth: int) -> float | None:
+    """Return the share of the questions that are hit."""
+    return mean([hit(corpus, q, ranked, depth) for q, ranked in enumerate(found)])
+
+
+def measure(*, quick: bool, data: Path | None = None, names: Sequence[str] = SETS) -> str:
+    """Return the tables of all sets: finding, then reranking."""
+    if data is None:
+        raise SystemExit("Give the folder with the question sets: --data FOLDER")
+    data = evaluation(data)
+    embedder, reranker = load_embedder(), Reranker()
+    parts = []
+    for name in names:
+        corpus = load(data, name, embedder, 40 if quick else None)
+        print(f"retrieval: {name}", file=sys.stderr)
+        ways = _ways(corpus, embedder, reranker)
+        of = f"{name}: {len(corpus.questions)} questions, {len(corpus.texts)} passages"
+        kind = "all gold facts" if corpus.all_of else "the document that answers"
+        parts.append(
+            table(
+                f"Share of questions with {kind} in the first passages found; {of}",
+                ["found by", *map(str, DEPTHS)],
+                [[way, *(hits(corpus, f, d) for d in DEPTHS)] for way, f in ways.items()],
+            )
+        )
+        parts.append(_reranked(corpus, ways, reranker, of))
+    return "\n\n".join(parts)
+
+
+def _ways(corpus: Corpus, embedder: Embedder, reranker: Reranker) -> dict[str, Found]:
+    plain = np.array(embedder.embed_documents(corpus.texts))
+    titled = np.array(embedder.embed_documents(corpus.titled))
+    asked = np.array(embedder.embed_queries(corpus.questions))
+    reranker.load()
+    second: Any = reranker._model
+    dense, words = by_vector(plain, asked), by_words(corpus, corpus.texts)
+    dense_titled = by_vector(titled, asked)
+    words_titled = by_words(corpus, corpus.titled)
+    bge = by_vector(
+        _stacked(second._embed, corpus.texts),
+        _stacked(second._embed, [SECOND_PROMPT + q for q in corpus.questions]),
+    )
+    return {
+        "dense": dense,
+        "dense, title prepended": dense_titled,
+        "dense + keyword-constrained dense": fuse(
+            dense, by_keyword(corpus, corpus.texts, plain, asked)
+        ),
+        "BM25 (FTS5)": words,
+        "BM25, title prepended": words_titled,
+        "dense + BM25": fuse(dense, words),
+        "dense + BM25, title prepended to both": fuse(dense_titled, words_titled),
+        "second bi-encoder": bge,
+        "second bi-encoder + BM25": fuse(bge, words),
+        "dense + second bi-encoder + BM25": fuse(dense, bge, words),
+    }
+
+
+def _stacked(embed: Callable[[list[str]], dict[str, Any]], texts: list[str]) -> Array:
+    vectors = embed(list(dict.fromkeys(texts)))
+    return np.array([vectors[t] for t in texts])
+
+
+def _reranked(corpus: Corpus, ways: dict[str, Found], reranker: Reranker, of: str) -> str:
+    chosen = ["dense", "dense + BM25"]
+    if corpus.all_of:
+        chosen.append("dense + BM25, title prepended to both")
+    rows: dict[tuple[str, str, str], Found] = {}
+    reader = Reader()
+    console = Console(stderr=True)
+    asked: Sequence[int] = range(len(corpus.questions))
+    if len(asked) > SAMPLE:
+        asked = sorted(random.Random(0).sample(asked, SAMPLE))  # no secret
+    for q in track(asked, "Reranking", console=console, transient=True):
+        union = sorted({i for way in chosen for i in ways[way][q][:RERANKED]})
+        for shown in ("passage", "title and passage") if corpus.all_of else ("passage",):
+            texts = corpus.titled if shown != "passage" else corpus.texts
+            scores = _scores(reranker, corpus.questions[q], [texts[i] for i in union])
+            for weight in WEIGHTS:
+                total = dict(zip(union, scores(weight), strict=True))
+                for way in chosen:
+                    ranked = sorted(ways[way][q][:RERANKED], key=lambda i: -total[i])
+                    rows.setdefault((way, shown, f"{weight:g}"), []).append(ranked)
+                    if weight == rerank.SECOND_WEIGHT and way == "dense":
+                        first, rest = ranked[:READ], ranked[READ:]
+                        read = reader.read(corpus.questions[q], [texts[i] for i in first])
+                        here = {i: r.here for i, r in zip(first, read, strict=True)}
+                        for share in READER:
+                            order = sorted(first, key=lambda i: -total[i] - share * here[i])
+                            key = (way, shown, f"{weight:g}, reader {share:g}")
+                            rows.setdefault(key, []).append([*order, *rest])
+    return table(
+        f"After reranking the first {RERANKED}, of {len(asked)} questions drawn; {of}",
+        ["found by", "reranked", "weight of the bi-encoder", "hit@1", "hit@5", "hit@10"],
+        [
+            [
+                *key,
+                *(
+                    mean([hit(corpus, q, r, d) for q, r in zip(asked, found, strict=True)])
+                    for d in (1, 5, 10)
+                ),
+            ]
+            for key, found in rows.items()
+        ],
+    )
+
+
+def _scores(reranker: Reranker, question: str, texts: list[str]) -> Callable[[float], list[float]]:
+    """Return what the reranker says of texts, for any weight of the bi-encoder."""
+    with patched(rerank, "SECOND_WEIGHT", 0.0):
+        cross = reranker.score([(question, text) for text in texts])
+    model: Any = reranker._model
+    vectors = model._embed([SECOND_PROMPT + question, *texts])
+    like = [float(vectors[SECOND_PROMPT + question] @ vectors[text]) for text in texts]
+    return lambda weight: [c + weight * v for c, v in zip(cross, like, strict=True)]

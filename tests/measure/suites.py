@@ -1,0 +1,111 @@
+"""The table of results on published sets, beside what others reached on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.figures import Figure
+from bot.suites import run_suites
+from tests.measure.common import caption
+
+SAMPLE = 60
+"""Questions of each set in a quick run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A figure of the table.
+
+    Attributes:
+        suite: set and task.
+        figure: its name in the report.
+        meaning: what it says.
+        wanted: what it should be; empty where nothing was set.
+        reference: what others reached; empty where nothing is known.
+    """
+
+    suite: str
+    figure: str
+    meaning: str
+    wanted: str = ""
+    reference: str = ""
+
+
+_MBERT = "mBERT {}, XLM-R large {} (trained on 87k)"
+TABLE = (
+    Wanted("xquad_en given", "short_f1", "exact answer, F1", "≥ 0.77",
+           _MBERT.format("0.835", "0.865")),
+    Wanted("xquad_en given", "short_em", "exact answer, equal", "≥ 0.63",
+           _MBERT.format("0.722", "0.757")),
+    Wanted("xquad_en given", "short_f1@not_in_train", "F1, article not in training"),
+    Wanted("xquad_en given", "short_f1@in_train", "F1, article in training"),
+    Wanted("xquad_en found", "hit@1", "best document is the gold one", "≥ 0.97", "BM25 0.92"),
+    Wanted("xquad_en found", "short_f1", "exact answer, F1", "≥ 0.74"),
+    Wanted("xquad_en found", "answer_holds", "answer holds an accepted string"),
+    Wanted("squad2_dev_eval given", "short_f1", "exact answer, F1 of the answerable", "≥ 0.80",
+           "BiDAF about 0.61 on both kinds"),
+    Wanted("squad2_dev_eval given", "auroc", "refusal score, AUROC", "≥ 0.78"),
+    Wanted("squad2_dev_eval given", "ece", "refusal score, calibration error"),
+    Wanted("squad2_dev_eval found", "hit@1", "best document is the gold one", "≥ 0.92"),
+    Wanted("squad2_dev_eval found", "short_f1", "exact answer, F1 of the answerable"),
+    Wanted("nq_oracle given", "short_holds", "exact answer holds the gold", "≥ 0.72",
+           "GPT-3.5-turbo 0.88"),
+    Wanted("nq_oracle found", "hit@1", "best document is the gold one", "≥ 0.88", "BM25 0.76"),
+    Wanted("nq_oracle found", "hit@10", "gold one in the first 10", "≥ 0.98", "BM25 0.94"),
+    Wanted("nq_oracle found", "short_holds", "exact answer holds the gold", "≥ 0.64"),
+    Wanted("nq_oracle found", "answer_holds", "answer holds the gold", "≥ 0.78"),
+    Wanted("clapnq_dev found", "hit@1", "best document is the gold one", "", "BM25 0.88"),
+    Wanted("clapnq_dev given", "auroc", "refusal score, AUROC"),
+    Wanted("clapnq_dev given", "citation_recall", "evidence that is cited, by characters"),
+    Wanted("multihop_rag_500 facts", "all_in_10", "all gold facts in the first 10", "≥ 0.68",
+           "BM25 0.57"),
+    Wanted("canard_dev rewrites", "unigram_recall_longest", "words of the human rewrite", "",
+           "copying the question 0.61"),
+    Wanted("canard_dev rewrites", "unigram_recall_copied", "the same, question copied", "", "0.61"),
+    Wanted("mtrag_rewrites rewrites", "unigram_recall_longest", "words of the human rewrite"),
+    Wanted("mtrag_rewrites rewrites", "unigram_recall_copied", "the same, question copied"),
+    Wanted("mtrag_humaneval conversation", "recall@10_last", "gold found, last turn alone"),
+    Wanted("mtrag_humaneval conversation", "recall@10_ours", "gold found, with the history"),
+    Wanted("mtrag_humaneval conversation", "recall@10_rewrite", "gold found, human rewrite"),
+    Wanted("mtrag_humaneval faithfulness", "spearman", "support and human faithfulness, rank"),
+    Wanted("wice_dev support", "auroc", "support of claims, AUROC"),
+    Wanted("fever_symmetric support", "auroc", "support of claims, AUROC", "",
+           "word overlap 0.68"),
+    Wanted("summedits_news_podcast support", "auroc", "support of claims, AUROC", "",
+           "word overlap 0.48"),
+)  # fmt: skip
+"""What the table holds; what the sets' own publications and baselines give stands beside it."""
+
+
+def measure(*, quick: bool, data: Path | None = None) -> str:
+    """Return the table; what ``askarticle eval --suite`` ran before is not computed again."""
+    if data is None:
+        raise SystemExit("Give the folder with the question sets: --data FOLDER")
+    report = run_suites(data, sample=SAMPLE if quick else None, progress=True)
+    found = {
+        f"{suite.name} {suite.task}": (suite, {f.name: f for f in suite.figures})
+        for suite in report.suites
+    }
+    rows = []
+    for one in TABLE:
+        if one.suite not in found:
+            continue
+        suite, figures = found[one.suite]
+        figure = figures.get(one.figure)
+        if figure is None:
+            continue
+        rows.append(
+            f"| {suite.name} | {suite.task} | {one.meaning} | {_shown(figure)} | {figure.count:,} "
+            f"| {one.wanted or '–'} | {one.reference or '–'} |"
+        )
+    head = "| set | asked | figure | ours (95 % interval) | of | wanted | others |"
+    rule = "|---|---|---|---|---:|---|---|"
+    return "\n".join([caption("Results on published sets"), "", head, rule, *rows])
+
+
+def _shown(figure: Figure) -> str:
+    if figure.value is None:
+        return "–"
+    interval = f" ({figure.interval[0]:.3f} to {figure.interval[1]:.3f})" if figure.interval else ""
+    return f"{figure.value:.3f}{interval}"
