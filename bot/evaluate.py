@@ -440,11 +440,10 @@ class Report:
 def _samples(rows: Sequence[Row]) -> dict[str, Sequence[float]]:
     """Return the values that each metric is the mean of."""
     answerable = [r for r in rows if r.answerable]
-    # Where the set names exact answers a missing one counts as wrong; else only given ones count.
-    with_short = [
-        (r.short or "", r.exact or r.answers)
-        for r in answerable
-        if r.exact or (r.answers and r.short is not None)
+    # Where the set names exact answers a missing one counts as wrong, and only questions that have
+    # one count; where it names none, those count that got one, against the accepted strings.
+    with_short = [(r.short or "", r.exact) for r in answerable if r.exact] or [
+        (r.short, r.answers) for r in answerable if r.answers and r.short is not None
     ]
     cited = [r for r in answerable if not r.refused and r.covered]
     samples: dict[str, Sequence[float]] = {}

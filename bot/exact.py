@@ -57,9 +57,10 @@ class Exact:
 _NAME = r"(?:the )?[A-Z0-9][\w.’'-]*(?: (?:(?:of|the|de) )*[A-Z0-9][\w.’'-]*)*"
 _JOIN = r"(?:, and |, or |, | and | or )"
 _SERIES = re.compile(rf"{_NAME}(?:{_JOIN}{_NAME})*")
-_BEFORE = re.compile(rf"(?<![\w’'-])(?:{_NAME}{_JOIN})+$")
+_BEFORE = re.compile(rf"(?<![\w’'-])(?:{_NAME}{_JOIN})+(?:[A-Z][\w.’'-]* )*$")
 _AFTER = re.compile(rf"(?:{_JOIN}{_NAME})+(?![\w’'-])")
-_CLOSING = {"»": "«", "”": "“", ")": "(", "]": "["}
+_OPENING = {"»": "«", "”": "“", ")": "(", "]": "["}
+_CLOSING = {opening: closing for closing, opening in _OPENING.items()}
 
 
 def exact_answers(ranking: Ranking, reader: Reader) -> list[Exact]:
@@ -71,7 +72,7 @@ def exact_answers(ranking: Ranking, reader: Reader) -> list[Exact]:
         shift = passage.end - len(passage.searchable)
         for span in reading.spans:
             start, end = span.start + shift, span.end + shift
-            end = closed(ranking.query.sources[passage.article_id].text, start, end)
+            start, end = closed(ranking.query.sources[passage.article_id].text, start, end)
             if start < passage.start:
                 continue  # it is in the sentence before, which is read along but not quoted
             key = (passage.article_id, start, end)
@@ -81,11 +82,16 @@ def exact_answers(ranking: Ranking, reader: Reader) -> list[Exact]:
     return sorted(found.values(), key=lambda e: -e.odds)
 
 
-def closed(text: str, start: int, end: int) -> int:
-    """Return the end of a stretch, past a quotation mark or bracket that closes what it opens."""
-    opening = _CLOSING.get(text[end : end + 1])
+def closed(text: str, start: int, end: int) -> tuple[int, int]:
+    """Return a stretch with the quotation mark or bracket just outside that makes a pair."""
     inside = text[start:end]
-    return end + (opening is not None and inside.count(opening) > inside.count(text[end]))
+    after = re.match(r"[.,!?]?([»”)\]])", text[end : end + 2])
+    if after and inside.count(_OPENING[after[1]]) > inside.count(after[1]):
+        return start, end + after.end()
+    before = _CLOSING.get(text[start - 1]) if start else None
+    if before and inside.count(before) > inside.count(text[start - 1]):
+        return start - 1, end
+    return start, end
 
 
 def series(text: str, start: int, end: int) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from index.chunk import is_heading, leans
 MOST = 4
 """Sentences of an answer at most; more is a page to read, not an answer."""
 
-CLOSE = 2.0
+CLOSE = 1.0
 """Logits below the best sentence at which a further one still answers."""
 
 FLOOR = 0.0

@@ -12,7 +12,7 @@ from index.errors import SettingsError
 
 PREFIX = "ASKARTICLE_"
 
-THRESHOLD = 0.4
+THRESHOLD = 0.3
 """Answerability below which the bot refuses.
 
 The highest, in steps of 0.05, that refuses no more than one in 25 of the answerable questions of

@@ -394,6 +394,8 @@ def test_a_missing_short_answer_is_wrong_where_the_set_names_exact_ones() -> Non
     assert measured((may, "May 1911"), (may, None), (may, None)) == (pytest.approx(2 / 9), 3)
     # Without exact ones a given answer is compared with the accepted strings, and none is no loss.
     assert measured(((), "It opened in May"), ((), None)) == (1.0, 1)
+    # A question without an exact answer in a set that names some is asked for no such answer.
+    assert measured((may, "in May"), ((), "Nobody")) == (1.0, 1)
     assert measured(((), None)) == (None, 0)
 
 

@@ -188,6 +188,7 @@ SERIES = "They met in Kherson, New York, the Hague and Donetsk, where Bob and 3 
         ("Kherson", "Kherson, New York, the Hague and Donetsk"),
         ("New York", "Kherson, New York, the Hague and Donetsk"),
         ("Bob", "Bob and 3"),
+        ("York", "Kherson, New York, the Hague and Donetsk"),
         ("They met", "They met"),
         ("where", "where"),
     ],
@@ -215,13 +216,26 @@ def test_a_series_holds_what_it_is_made_from(text: str, places: tuple[int, int])
     start, end = sorted(min(p, len(text)) for p in places)
     begin, stop = series(text, start, end)
     assert 0 <= begin <= start <= end <= stop <= len(text)
-    assert end <= closed(text, start, end) <= len(text)
+    begin, stop = closed(text, start, end)
+    assert 0 <= begin <= start <= end <= stop <= len(text)
 
 
-def test_a_quotation_that_is_opened_is_closed() -> None:
-    text = "He said «no deal» twice."
-    assert text[8 : closed(text, 8, 16)] == "«no deal»"
-    assert text[9 : closed(text, 9, 16)] == "no deal"
+@pytest.mark.parametrize(
+    ("given", "whole"),
+    [
+        ("«no deal", "«no deal»"),
+        ("no deal» twice", "«no deal» twice"),
+        ("no deal", "no deal"),
+        ("the (long", "the (long)"),
+        ("“never", "“never.”"),
+        ("never.”", "“never.”"),
+    ],
+)
+def test_a_quotation_mark_or_bracket_is_not_left_without_the_other(given: str, whole: str) -> None:
+    text = "He said «no deal» twice after the (long) pause, then: “never.”"
+    start = text.index(given)
+    begin, end = closed(text, start, start + len(given))
+    assert text[begin:end] == whole
 
 
 def test_exact_answers_stand_in_their_citations(bot: Bot) -> None:
