@@ -8,12 +8,12 @@ the question's own names and words occur in it?
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from functools import lru_cache
 
+from bot.odds import probability
 from bot.words import canonical, names, stem, words
 
 _NUMBER_WORD = (
@@ -121,7 +121,7 @@ BIAS = -7.59
 def answerability(signs: Signs) -> float:
     """Return the probability that the evidence answers the question (logistic regression)."""
     total = BIAS + sum(w * x for w, x in zip(astuple(WEIGHTS), astuple(signs), strict=True))
-    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
+    return probability(total)
 
 
 def look(

@@ -226,7 +226,7 @@ class Bot:
         read = self._read(ranking)
         checked = cite(draft).sentences
         if draft.refused or any(s.verdict != "unsupported" for s in checked):
-            exact = () if draft.refused else said_exactly(read, draft)
+            exact = () if draft.refused else said_exactly(read, checked)
             yield replace(draft, score=read.score, closest=read.closest, exact=exact)
         else:
             yield replace(

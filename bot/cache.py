@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
 import hashlib
 import json
@@ -10,8 +11,10 @@ import logging
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping
 from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,8 +28,17 @@ T = TypeVar("T")
 PACKAGES = ("bot", "index", "prompts")
 """The packages that answers depend on, weights and prompts among their files."""
 
+LIBRARIES = ("chromadb", "onnxruntime", "sentence-transformers", "tokenizers", "torch")
+"""Libraries whose versions answers depend on."""
+
 COUNTING = ("bot/cache.py", "bot/compare.py", "bot/figures.py")
 """Files that only count or keep what was computed."""
+
+WORDS = (".md", ".typed")
+"""What the names of files end with that only people and type checkers read."""
+
+UNUSED = 30 * 24 * 3600
+"""Seconds after which results that nobody asked for are removed."""
 
 KEY = 16
 """Hexadecimal digits of a key that a file is named by."""
@@ -39,7 +51,7 @@ def default_folder() -> Path:
 
 def key_of(values: Mapping[str, Any]) -> str:
     """Return a key that differs wherever one of the values does."""
-    text = json.dumps(values, sort_keys=True, ensure_ascii=False, default=str)
+    text = json.dumps(values, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -51,16 +63,30 @@ def file_digest(file: Path) -> str:
 
 @lru_cache(maxsize=8)
 def source_digest(packages: tuple[str, ...] = PACKAGES) -> str:
-    """Return a digest of the files of our own packages, as they are when it is first asked for."""
+    """Return a digest of our own packages and the versions of the libraries they depend on.
+
+    The files are taken as they are when it is first asked for.
+    """
     root = Path(__file__).parent.parent
     digest = hashlib.sha256()
+    for library in LIBRARIES:
+        digest.update(f"{library}\0{_version(library)}\n".encode())
     for package in packages:
         for file in sorted((root / package).rglob("*")):
             name = file.relative_to(root).as_posix()
             if "__pycache__" in file.parts or name in COUNTING or not file.is_file():
                 continue
+            if file.suffix in WORDS:
+                continue
             digest.update(f"{name}\0{file_digest(file)}\n".encode())
     return digest.hexdigest()
+
+
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "none"
 
 
 class Cache:
@@ -73,6 +99,20 @@ class Cache:
     def __init__(self, folder: Path | None = None) -> None:
         """Take a folder; nothing is read or written yet."""
         self.folder = (folder or default_folder()).expanduser()
+
+    def make(self) -> None:
+        """Make the folder where it is missing, and remove results unused for long.
+
+        Raises:
+            OSError: it cannot be made or written to.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(self.folder, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self.folder))
+        for file in self.folder.glob("*.json.gz"):
+            with contextlib.suppress(OSError):
+                if time.time() - file.stat().st_mtime > UNUSED:
+                    file.unlink()
 
     def read(self, name: str, key: str, kind: TypeAdapter[T]) -> T | None:
         """Return what is kept under a key; None where nothing is that can be read.
@@ -87,7 +127,10 @@ class Cache:
             kept = json.loads(gzip.decompress(file.read_bytes()))
             if kept["key"] != key:
                 raise ValueError("it was kept under another key")
-            return kind.validate_python(kept["rows"])
+            rows = kind.validate_python(kept["rows"])
+            with contextlib.suppress(OSError):
+                file.touch()  # for make, which removes what nobody asks for
+            return rows
         except FileNotFoundError:
             return None
         except Exception as error:
@@ -99,7 +142,7 @@ class Cache:
         """Keep something under a key, whole or not at all; a full disk is only logged."""
         file = self._file(name, key)
         values = {"key": key, "rows": kind.dump_python(rows, mode="json")}
-        packed = gzip.compress(json.dumps(values, ensure_ascii=False).encode(), 6, mtime=0)
+        packed = gzip.compress(json.dumps(values).encode(), 6, mtime=0)
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             handle, partial = tempfile.mkstemp(dir=file.parent, prefix=".partial-")

@@ -43,6 +43,8 @@ _SPECIAL = re.compile(
 )
 _WITHIN = frozenset("$€£¥#@&+-.,'’/_%")
 """Signs that hold a word or a sum together where no space parts them."""
+_PREFIXES = frozenset("$€£¥#@")
+"""Those of them that stand before what they belong to."""
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 _LINK = re.compile(r"!?\[([^\[\]]*)\]\((?:[^()\s]|\([^()\s]*\))*(?:\s+[\"'(][^()]*)?\)")
 _EMPHASIS = re.compile(r"(?<![\w\\])[*_]{1,3}(?=\S)|(?<=[^\s\\])[*_]{1,3}(?!\w)|`+")
@@ -115,10 +117,10 @@ def cite(draft: Draft) -> Answer:
     )
 
 
-def said_exactly(read: Draft, written: Draft) -> tuple[Span, ...]:
-    """Return the exact answer that was read where a written answer says it in the same words."""
+def said_exactly(read: Draft, written: Sequence[Sentence]) -> tuple[Span, ...]:
+    """Return the exact answer that was read where what was written, and holds, has its words."""
     sources = read.ranking.query.sources
-    said = " ".join(" ".join(c.text for c in written.claims).split())
+    said = " ".join(" ".join(s.text for s in written if s.verdict != "unsupported").split())
     texts = [" ".join(sources[e.article_id].text[e.start : e.end].split()) for e in read.exact]
     return read.exact if all(contains_answer(said, [text]) for text in texts) else ()
 
@@ -202,7 +204,7 @@ def emphasise(text: str, stretches: Iterable[tuple[int, int]]) -> str:
     pieces: list[str] = []
     at = 0
     for start, end in sorted(stretches):
-        while start > at and (text[start - 1].isalnum() or text[start - 1] in _WITHIN):
+        while start > at and _leads_in(text, start - 1):
             start -= 1
         while end < len(text) and _goes_on(text, end):
             end += 1
@@ -210,6 +212,12 @@ def emphasise(text: str, stretches: Iterable[tuple[int, int]]) -> str:
             pieces += [_escaped(text[at:start]), f"**{_escaped(text[start:end])}**"]
             at = end
     return "".join([*pieces, _escaped(text[at:])]).strip()
+
+
+def _leads_in(text: str, at: int) -> bool:
+    if text[at] in _WITHIN:
+        return text[at] in _PREFIXES or text[max(0, at - 1) : at].isalnum()
+    return text[at].isalnum()
 
 
 def _goes_on(text: str, at: int) -> bool:

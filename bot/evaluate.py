@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 from textwrap import shorten
 from typing import Any, Literal, Protocol
@@ -20,6 +22,7 @@ from bot.metrics import (
     Place,
     auroc,
     bootstrap_interval,
+    bootstrap_statistic,
     citation_precision_recall,
     contains_answer,
     exact_match,
@@ -88,6 +91,17 @@ OVERVIEW_PRECISION = 0.5
 SHOWN = 160
 """Characters of a passage that a row keeps of its trace."""
 
+TOP = 10
+"""Documents of a ranking among which those of a question with several are counted."""
+
+NOTICES = 3
+"""Different notices that a report repeats."""
+
+INTERVALS = (
+    "percentile bootstrap over questions: 1,000 draws for means, 200 for other statistics, seed 0"
+)
+"""How the 95 % intervals are made (see ``bootstrap_interval`` and ``bootstrap_statistic``)."""
+
 _MARKER = re.compile(rf"[^\S\n]*{MARKER.pattern}")
 
 Outcome = Literal["right", "wrong", "refused"]
@@ -150,8 +164,8 @@ class Row:
         quotes: what the answer cites.
         score: the answerability score.
         seconds: from question to answer.
-        dense: for each passage in the order of dense retrieval, whether it holds evidence; None
-            where retrieval is not measured (no evidence, an overview, nothing retrieved).
+        dense: for each passage in the order found, before reranking, whether it holds evidence;
+            None where retrieval is not measured (no evidence, an overview, nothing retrieved).
         reranked: the same in the order after reranking.
         right_citations: for each citation, whether it points at evidence.
         covered: for each piece of evidence, whether it is cited.
@@ -159,6 +173,9 @@ class Row:
         timings: seconds by stage.
         passages: the passages cited, with what is cited of them.
         trace: every passage considered, best first.
+        notice: one line where something did not work as configured, such as a chat model that
+            failed, so that the answer is read; None where all did.
+        failed: whether a chat model failed; else a notice is about what it wrote.
     """
 
     id: str
@@ -183,6 +200,8 @@ class Row:
     timings: Mapping[str, float] = field(default_factory=dict)
     passages: tuple[MarkedPassage, ...] = ()
     trace: tuple[Considered, ...] = ()
+    notice: str | None = None
+    failed: bool = False
 
     @property
     def refused(self) -> bool:
@@ -254,7 +273,30 @@ def judge(
         timings=dict(answer.timings),
         passages=_marked(answer),
         trace=_considered(answer, gold, {a.id: a.title for a in articles}),
+        notice=answer.notice,
+        failed=failure(answer) is not None,
     )
+
+
+def failure(answer: Answer) -> str | None:
+    """Return why the chat model did not write an answer; None where it wrote, or none was asked.
+
+    An answer whose every sentence was struck out is the model's own, though it is read then.
+    """
+    return None if answer.trace.written else answer.notice
+
+
+class _Noticed(Protocol):
+    """A row that may have a notice."""
+
+    @property
+    def notice(self) -> str | None: ...
+
+
+def noticed(rows: Sequence[_Noticed]) -> list[str]:
+    """Return a line for each of the commonest notices of rows, with how many have it."""
+    counts = Counter(row.notice for row in rows if row.notice)
+    return [f"{n:,} of {len(rows):,}: {text}" for text, n in counts.most_common(NOTICES)]
 
 
 def _marked(answer: Answer) -> tuple[MarkedPassage, ...]:
@@ -345,7 +387,7 @@ def _gold_ranks(
 # -- the report --
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Report:
     """What an evaluation found; made of rows by ``Report.of``.
 
@@ -354,13 +396,11 @@ class Report:
         metrics: value by the names of ``METRICS``; None where there is nothing to measure.
         counts: how many questions (for micro averages: citations or pieces of evidence) a metric
             is taken over.
-        intervals: 95 % bootstrap intervals of the metrics that are means over questions.
     """
 
     rows: tuple[Row, ...]
     metrics: dict[str, float | None]
     counts: dict[str, int]
-    intervals: dict[str, tuple[float, float]]
 
     @classmethod
     def of(cls, rows: Iterable[Row]) -> Report:
@@ -379,17 +419,32 @@ class Report:
             "seconds_p50": percentile(seconds, 50),
             "seconds_p95": percentile(seconds, 95),
         }
-        intervals = {
-            name: interval
-            for name, sample in samples.items()
-            if not name.endswith("_micro") and (interval := bootstrap_interval(sample)) is not None
-        }
         return cls(
             kept,
             {name: metrics[name] for name in METRICS},
             {name: len(samples.get(name, kept)) for name in METRICS},
-            intervals,
         )
+
+    @cached_property
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """95 % bootstrap intervals of all metrics that have a value, made when first asked for.
+
+        How they are made is in ``INTERVALS``.
+        """
+        rows = self.rows
+        cited = _cited(rows)
+        scores, answerable = [r.score for r in rows], [r.answerable for r in rows]
+        seconds = [r.seconds for r in rows]
+        found = {name: bootstrap_interval(sample) for name, sample in _samples(rows).items()} | {
+            "citation_precision_micro": bootstrap_statistic(
+                _share, [r.right_citations for r in cited]
+            ),
+            "citation_recall_micro": bootstrap_statistic(_share, [r.covered for r in cited]),
+            "auroc": bootstrap_statistic(auroc, scores, answerable),
+            "seconds_p50": bootstrap_statistic(partial(percentile, percent=50), seconds),
+            "seconds_p95": bootstrap_statistic(partial(percentile, percent=95), seconds),
+        }
+        return {name: pair for name in METRICS if (pair := found.get(name)) is not None}
 
     def by(self, name: str) -> dict[str, Report]:
         """Return a report for each value of a field of the questions (``"kind"``, ``"split"``).
@@ -429,12 +484,24 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain values for JSON."""
         return {
+            "notices": noticed(self.rows),
+            "intervals_by": INTERVALS,
             "metrics": dict(self.metrics),
             "counts": dict(self.counts),
             "intervals": {name: list(pair) for name, pair in self.intervals.items()},
             "by_kind": {kind: dict(part.metrics) for kind, part in self.by("kind").items()},
             "rows": [row.to_dict() for row in self.rows],
         }
+
+
+def _cited(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows whose citations count: answered questions with evidence."""
+    return [r for r in rows if r.answerable and not r.refused and r.covered]
+
+
+def _share(parts: Sequence[Sequence[bool]]) -> float | None:
+    """Return the share of all parts that are true."""
+    return mean([one for part in parts for one in part])
 
 
 def _samples(rows: Sequence[Row]) -> dict[str, Sequence[float]]:
@@ -445,7 +512,7 @@ def _samples(rows: Sequence[Row]) -> dict[str, Sequence[float]]:
     with_short = [(r.short or "", r.exact) for r in answerable if r.exact] or [
         (r.short, r.answers) for r in answerable if r.answers and r.short is not None
     ]
-    cited = [r for r in answerable if not r.refused and r.covered]
+    cited = _cited(rows)
     samples: dict[str, Sequence[float]] = {}
     for prefix, ranks in (
         ("", [r.reranked for r in rows if r.reranked is not None]),

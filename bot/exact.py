@@ -6,26 +6,46 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bot.odds import probability
 from bot.reader import Reader
 from bot.records import Ranking, Span
+
+LEAST = -2.0
+"""Log odds below which the likeliest span is no answer: on the tune half, four in five questions
+whose span is below have no exact answer."""
 
 LIST = 4.0
 """Log odds below the best span at which another one still belongs to a list."""
 
+_POLITELY = re.compile(
+    r"^\W*(?:(?:and|but|so|please|kindly|then),? )*"
+    r"(?:(?:can|could|would|will) you (?:please |kindly )?(?:tell|say|explain|show|give|remind)\b"
+    r"(?: me| us)?|do you know|(?:tell|remind) (?:me|us))\b[\s,:]*",
+    re.IGNORECASE,
+)
 _YES_NO = re.compile(
     r"^\W*(?:(?:and|but|so|or|then) )?(?:is|are|was|were|am|do|does|did|has|have|had|can|could|"
     r"will|would|should|shall|may|might|must|isn['’]t|aren['’]t|wasn['’]t|weren['’]t|don['’]t|"
     r"doesn['’]t|didn['’]t|hasn['’]t|haven['’]t|hadn['’]t|can['’]t|couldn['’]t|won['’]t|"
-    r"wouldn['’]t|shouldn['’]t)\b",
+    r"wouldn['’]t|shouldn['’]t|if|whether)\b",
     re.IGNORECASE,
 )
+_VERB = r"(?:is|was|does|has|are|were|do|did|have|had|can|could|will|would|should|may|might|must)"
+_PLURAL = r"(?:people|(?-i:[a-z])[\w-]+(?<![iu])(?<!s)s|countries|parties|cities)\b"
 _LIST = re.compile(
-    r"^\W*(?:(?:and|but) )?(?:(?:which|what) (?:(?!(?:is|was|does|has)\b)[\w-]+ )?"
-    r"(?!(?:is|was|does|has)\b)"
-    r"(?:people|[\w-]{2,}[^s\W]s|countries|parties|cities)\b|who (?:are|were|all)\b|who else\b|"
-    r"(?:name|list) |what (?:are|were)\b)",
+    rf"^\W*(?:(?:and|but) )?(?:(?:in|on|at|to|from|of|with|by|for|under|during|between) )?"
+    rf"(?:which (?:(?!{_VERB}\b)[\w-]+ )?(?!{_VERB}\b){_PLURAL}|"
+    rf"what (?:(?!{_VERB}\b)[\w-]+ )?(?!{_VERB}\b){_PLURAL} {_VERB}\b|"
+    r"who (?:are|were|all)\b|who else\b|(?:name|list) |what (?:are|were)\b)",
     re.IGNORECASE,
 )
+_NAME = r"(?:the )?[A-Z0-9][\w.’'-]*(?: (?:(?:of|the|de) )*[A-Z0-9][\w.’'-]*)*"
+_JOIN = r"(?:, and |, or |, | and | or )"
+_SERIES = re.compile(rf"{_NAME}(?:{_JOIN}{_NAME})*")
+_BEFORE = re.compile(rf"(?<![\w’'-])(?:{_NAME}{_JOIN})+(?:[A-Z][\w.’'-]* )*$")
+_AFTER = re.compile(rf"(?:{_JOIN}{_NAME})+(?![\w’'-])")
+_OPENING = {"»": "«", "”": "“", ")": "(", "]": "["}
+_CLOSING = {opening: closing for closing, opening in _OPENING.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +69,7 @@ class Exact:
     @property
     def span(self) -> Span:
         """Where it stands, with its probability."""
-        from bot.read import probability
-
         return Span(self.article_id, self.start, self.end, probability(self.odds))
-
-
-_NAME = r"(?:the )?[A-Z0-9][\w.’'-]*(?: (?:(?:of|the|de) )*[A-Z0-9][\w.’'-]*)*"
-_JOIN = r"(?:, and |, or |, | and | or )"
-_SERIES = re.compile(rf"{_NAME}(?:{_JOIN}{_NAME})*")
-_BEFORE = re.compile(rf"(?<![\w’'-])(?:{_NAME}{_JOIN})+(?:[A-Z][\w.’'-]* )*$")
-_AFTER = re.compile(rf"(?:{_JOIN}{_NAME})+(?![\w’'-])")
-_OPENING = {"»": "«", "”": "“", ")": "(", "]": "["}
-_CLOSING = {opening: closing for closing, opening in _OPENING.items()}
 
 
 def exact_answers(ranking: Ranking, reader: Reader) -> list[Exact]:
@@ -117,7 +126,8 @@ def choose(
 ) -> tuple[Exact, ...]:
     """Return the exact answer in the sentences that are quoted: one stretch, several for a list.
 
-    A question that asks for yes or no has none: whether a sentence affirms it is not guessed.
+    A question that asks for yes or no has none: whether a sentence affirms it is not guessed. None
+    is given either where the reader is rather sure that the passage holds none.
 
     Args:
         question: the question, standing alone.
@@ -125,9 +135,10 @@ def choose(
         quoted: the sentences of the answer, the best first, as places in their articles.
         texts: text of each article by its id.
     """
+    question = _POLITELY.sub("", question)
     if _YES_NO.match(question) or not quoted:
         return ()
-    first = [e for e in exact if _inside(e, quoted[0])][:1]
+    first = [e for e in exact if _inside(e, quoted[0]) and e.odds >= LEAST][:1]
     if not first or not _LIST.match(question):
         return tuple(first)
     exact = [_listed(e, quoted, texts[e.article_id]) for e in exact]

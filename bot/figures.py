@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from bot.evaluate import Row
+from bot.evaluate import TOP, Row
 from bot.metrics import (
     auroc,
     bootstrap_interval,
@@ -26,13 +26,13 @@ from bot.metrics import (
 )
 
 DEPTHS = (1, 3, 5, 10, 20)
-"""Depths at which the recall of dense retrieval is told."""
+"""Depths at which the recall before reranking is told."""
 
 RERANKED_DEPTHS = (1, 10, 20)
 """Depths at which it is told after reranking."""
 
-TOP = 10
-"""Documents among which those of a question with several must be."""
+Measure = Callable[[str, Sequence[str]], float]
+"""Compares a short answer with the accepted ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ class Item:
         values: what was measured.
         shown: further texts by what they are.
         right: whether it came out as it should; None where there is no right and wrong.
+        notice: why a chat model that was asked failed; None where none did.
     """
 
     id: str
@@ -52,6 +53,12 @@ class Item:
     values: Mapping[str, float]
     shown: Mapping[str, str] = field(default_factory=dict)
     right: bool | None = None
+    notice: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether a chat model was asked and failed."""
+        return self.notice is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +96,13 @@ def of_statistic(
 def found(rows: Sequence[Row]) -> list[Figure]:
     """Return the figures of questions asked of all documents: retrieval, answers, refusals."""
     answerable = [r for r in rows if r.answerable]
-    return [*_retrieval(answerable), *_answers(answerable), *_refusals(rows), *_seconds(rows)]
+    return [*_retrieval(answerable), *_answers(rows), *_refusals(rows), *_seconds(rows)]
 
 
 def given(rows: Sequence[Row]) -> list[Figure]:
     """Return the figures of questions asked of their own document."""
     answerable = [r for r in rows if r.answerable]
-    figures = [*_answers(answerable), *_refusals(rows), *_seconds(rows)]
+    figures = [*_answers(rows), *_refusals(rows), *_seconds(rows)]
     for seen, suffix in ((True, "@in_train"), (False, "@not_in_train")):
         part = [r for r in answerable if r.extra.get("article_in_train") is seen]
         if part:
@@ -224,11 +231,14 @@ def _retrieval(answerable: Sequence[Row]) -> list[Figure]:
     return figures
 
 
-def _answers(answerable: Sequence[Row]) -> list[Figure]:
+def _answers(rows: Sequence[Row]) -> list[Figure]:
+    answerable = [r for r in rows if r.answerable]
     figures = []
     if any(r.answers for r in answerable):
         held = [not r.refused and contains_answer(r.text, r.answers) for r in answerable]
         figures = _short(answerable)
+        if len(answerable) < len(rows):
+            figures += _all(rows)
         figures.append(of_means("answer_holds", "Share of answers that hold an accepted one", held))
     cited = [r for r in answerable if "cited_precision" in r.extra]
     if cited:
@@ -243,10 +253,9 @@ def _answers(answerable: Sequence[Row]) -> list[Figure]:
 
 def _short(answerable: Sequence[Row]) -> list[Figure]:
     """Return the figures of short answers; one that is refused or missing counts 0."""
-    spans = [(r.short if not r.refused else None, r.answers) for r in answerable]
 
-    def over(measure: Callable[[str, Sequence[str]], float]) -> list[float]:
-        return [float(measure(span, wanted)) if span else 0.0 for span, wanted in spans]
+    def over(measure: Measure) -> list[float]:
+        return [_measured(measure, r) for r in answerable]
 
     return [
         of_means("short_f1", "Word overlap (F1) of the short answer with an accepted one; "
@@ -256,6 +265,24 @@ def _short(answerable: Sequence[Row]) -> list[Figure]:
         of_means("short_holds", "Share of short answers that hold an accepted one",
                  over(contains_answer)),
     ]  # fmt: skip
+
+
+def _all(rows: Sequence[Row]) -> list[Figure]:
+    """Return the figures of SQuAD 2.0: over both kinds, a refusal being right where it is due."""
+
+    def over(measure: Measure) -> list[float]:
+        return [_measured(measure, r) if r.answerable else float(r.refused) for r in rows]
+
+    return [
+        of_means("f1_all", "short_f1 of all questions; an unanswerable one counts 1 where it is "
+                 "refused, else 0", over(token_f1)),
+        of_means("em_all", "short_em of all questions, counted alike", over(exact_match)),
+    ]  # fmt: skip
+
+
+def _measured(measure: Measure, row: Row) -> float:
+    """Return the measure of a short answer, 0 where there is none or the question was refused."""
+    return float(measure(row.short, row.answers)) if row.short and not row.refused else 0.0
 
 
 def _refusals(rows: Sequence[Row]) -> list[Figure]:

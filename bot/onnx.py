@@ -13,7 +13,7 @@ from index.weights import Weights
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from tokenizers import Encoding
+    from tokenizers import Encoding, Tokenizer
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +57,14 @@ class OnnxEncoder:
     def truncate(self, tokens: int, stride: int = 0, strategy: str = "longest_first") -> None:
         """Set how much is read at once; what overflows is in an encoding's ``overflowing``."""
         self._tokenizer.enable_truncation(tokens, stride=stride, strategy=strategy)
+
+    def copy_tokenizer(self, tokens: int) -> Tokenizer:
+        """Return a tokenizer like the encoder's that reads so many tokens."""
+        from tokenizers import Tokenizer
+
+        copied = Tokenizer.from_str(self._tokenizer.to_str())
+        copied.enable_truncation(tokens)
+        return copied
 
     def encode(self, texts: Sequence[str | tuple[str, str]]) -> list[Encoding]:
         """Return the tokens of texts or of pairs of texts."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.abstain import Signs, answerability, look
 from bot.exact import Exact, choose, exact_answers
+from bot.odds import logit, probability
 from bot.reader import Reader
 from bot.records import Claim, Draft, Ranking, Span
 from bot.rerank import Reranker
-from bot.retrieve import given, relevance
+from bot.retrieve import given, relevance, titles_of
 from index import Article, Passage, Store
 from index.chunk import is_heading, leans
 
@@ -80,18 +80,7 @@ class Scored:
     @property
     def span(self) -> Span:
         """Where it stands, with its relevance as a probability."""
-        return Span(self.article_id, self.start, self.end, probability(self.logit))
-
-
-def probability(logit: float) -> float:
-    """Return a logit as a probability."""
-    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, logit))))
-
-
-def logit(share: float) -> float:
-    """Return a probability as a logit."""
-    share = max(1e-9, min(1.0 - 1e-9, share))
-    return math.log(share / (1.0 - share))
+        return Span(self.article_id, self.start, self.end, probability(self.relevance))
 
 
 def read(ranking: Ranking, reranker: Reranker, reader: Reader, threshold: float) -> Draft:
@@ -169,7 +158,8 @@ def score_sentences(
         for key, readings in _readings(passage, query.sources[passage.article_id].text):
             found.setdefault(key, readings)
             around.setdefault(key, candidate.scores["rerank"])
-    logits = relevance(query, ranking.question, list(found.values()), reranker)
+    titles = titles_of(query, [key[0] for key in found])
+    logits = relevance(query, ranking.question, list(found.values()), titles, reranker)
     odds: dict[tuple[str, int, int], float] = {}
     for answer in reversed(exact):  # the likeliest last
         for key in found:

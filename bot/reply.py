@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bot.cite import declines, strip_markdown
-from bot.read import probability
+from bot.odds import probability
 from bot.records import Claim, Span, Support
 from bot.rerank import Reranker
 from bot.verify import support

@@ -12,6 +12,7 @@ from bot.records import Candidate, Query, Ranking
 from bot.rerank import Reranker
 from bot.words import canonical, dates, names
 from index import Passage, Store
+from index.chunk import titled
 
 DEPTH = 20
 """Passages that are found for a form of the question and handed to the reranker."""
@@ -106,7 +107,8 @@ def rerank(ranking: Ranking, reranker: Reranker) -> Ranking:
     if not candidates:
         return ranking
     readings = [c.passage.readings for c in candidates]
-    by_form = {form: relevance(query, form, readings, reranker) for form in query.forms}
+    titles = titles_of(query, [c.passage.article_id for c in candidates])
+    by_form = {form: relevance(query, form, readings, titles, reranker) for form in query.forms}
     best = max(query.forms, key=lambda f: max(by_form[f]) - query.handicaps.get(f, 0.0))
     scores = by_form[best]
     order = sorted(range(len(candidates)), key=lambda i: -scores[i])
@@ -121,7 +123,11 @@ def rerank(ranking: Ranking, reranker: Reranker) -> Ranking:
 
 
 def relevance(
-    query: Query, form: str, readings: Sequence[Sequence[str]], reranker: Reranker
+    query: Query,
+    form: str,
+    readings: Sequence[Sequence[str]],
+    titles: Sequence[str],
+    reranker: Reranker,
 ) -> list[float]:
     """Return the relevance of texts to a form of the question, in logits.
 
@@ -134,11 +140,17 @@ def relevance(
         query: what is searched for.
         form: the form of the question.
         readings: the readings of each text, the text itself first.
+        titles: title that each text is read after; empty for none.
         reranker: scores question and text.
     """
     joined = form == query.joined
     wordings = [form, query.turn.question] if joined else [form]
-    pairs = [(w, text) for r in readings for text in r for w in wordings]
+    pairs = [
+        (w, titled(title, text) if title else text)
+        for r, title in zip(readings, titles, strict=True)
+        for text in r
+        for w in wordings
+    ]
     scores = iter(reranker.score(pairs))
     found = []
     for r in readings:
@@ -146,6 +158,15 @@ def relevance(
         score += fit(wordings[-1], r)
         found.append(score - REPEATED * (joined and given(query, r[0])))
     return found
+
+
+def titles_of(query: Query, articles: Sequence[str]) -> list[str]:
+    """Return the title that a text of each article is read after.
+
+    That is none where one article is asked: its title would say the same of all of its texts.
+    """
+    several = len(query.sources) > 1
+    return [query.sources[a].title if several else "" for a in articles]
 
 
 def given(query: Query, text: str) -> bool:

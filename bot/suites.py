@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import random
+import re
 import shutil
 import tempfile
 import time
@@ -28,12 +29,12 @@ from bot import figures, sets
 from bot.bot import Bot
 from bot.cache import Cache, file_digest, key_of, source_digest
 from bot.condense import condense
-from bot.evaluate import Row, judge, progress_bar
+from bot.evaluate import INTERVALS, TOP, Row, failure, judge, noticed, progress_bar
 from bot.figures import Figure, Item
 from bot.metrics import Place, mean, normalise_answer, unigram_recall
 from bot.questions import locate
 from bot.records import Answer, Query, Turn
-from bot.sets import SUFFIX, Case, Loaded, SuiteError
+from bot.sets import PLAIN, SUFFIX, Case, Document, Loaded, SuiteError, find_file
 from bot.settings import Settings
 from bot.turns import LONGEST
 from bot.verify import support
@@ -43,8 +44,16 @@ from index.sentences import sentence_spans
 
 log = logging.getLogger(__name__)
 
-MATTERS = ("model", "base_url", "temperature", "embedder", "reranker", "threshold")
-"""Settings that answers depend on."""
+MATTERS = (
+    "model",
+    "base_url",
+    "model_timeout",
+    "temperature",
+    "embedder",
+    "reranker",
+    "threshold",
+)
+"""Settings that answers depend on; a key only decides whether there are any."""
 
 
 # -- tasks: how a set is asked --
@@ -75,13 +84,18 @@ class _Bench:
         self._stack.close()
 
     @cached_property
+    def documents(self) -> dict[str, Document]:
+        """The documents by their id in the set."""
+        return {d.id: d for d in self.loaded.documents}
+
+    @cached_property
     def articles(self) -> dict[str, Article]:
         """The documents as articles, by their id in the set; equal texts are one article."""
         made: dict[str, Article] = {}
         found = {}
-        for document in self.loaded.documents:
+        for name, document in self.documents.items():
             article = Article.from_text(document.text, title=document.title or None)
-            found[document.id] = made.setdefault(article.id, article)
+            found[name] = made.setdefault(article.id, article)
         return found
 
     @cached_property
@@ -105,7 +119,9 @@ class _Bench:
 
     def _open(self, folder: Path) -> Bot:
         def opened() -> Bot:
-            return Bot.open(folder, articles=[], settings=self._settings)
+            # Settings named one by one would bring in those of the environment that are not set.
+            settings = self._settings.model_copy(update={"store": folder})
+            return Bot.open(articles=[], settings=settings)
 
         try:
             return opened()
@@ -160,8 +176,9 @@ def _facts(units: Sequence[Any], bench: _Bench) -> list[Row]:
 def _asked(case: Case, bench: _Bench, *, alone: bool) -> Row:
     """Ask a question and judge the answer.
 
-    Where there are no accepted strings, an answer is right that cites evidence: the sentences that
-    the annotators name, else anything of a gold document.
+    Evidence is, of the gold documents, the sentences that the annotators name or that hold an
+    accepted answer; all of them where the set tells neither. Where there are no accepted strings,
+    an answer is right that cites evidence.
     """
     question, bot = case.question, bench.bot
     gold = [bench.articles[d] for d in case.documents] if question.answerable else []
@@ -169,16 +186,47 @@ def _asked(case: Case, bench: _Bench, *, alone: bool) -> Row:
     began = time.perf_counter()
     answer = bot.ask(question.question, articles=asked)
     seconds = time.perf_counter() - began
+    named = _evidence(case, bench) if gold else []
+    # Of the sentences that hold an accepted answer one is enough.
+    pieces = [[place] for places in named for place in places] if case.evidence else named
     whole = [[(a.id, 0, len(a.text))] for a in gold]
-    row = judge(question, answer, whole, list(bench.articles.values()), seconds)
+    row = judge(question, answer, pieces or whole, list(bench.articles.values()), seconds)
     if gold:
         dense, reranked = rank_documents(answer, {a.id for a in gold})
-        row = replace(row, dense=dense, reranked=reranked)
-    if case.evidence and gold:
-        row = _cited_evidence(row, case, answer, bench)
+        row = replace(row, dense=dense, reranked=reranked, evidence=_texts(named, bench))
+    if case.evidence and named:
+        row = _cited_evidence(row, named, answer)
     elif not question.answers and question.answerable and not answer.refused:
         row = replace(row, verdict="right" if any(row.right_citations) else "wrong")
     return row
+
+
+def _evidence(case: Case, bench: _Bench) -> list[list[Place]]:
+    """Return for each annotator where the evidence is; empty where the set does not tell.
+
+    Where it gives the places of accepted answers, these count as one annotator's.
+    """
+    if not case.evidence and not case.spans:
+        return []
+    (name,) = case.documents
+    document, article = bench.documents[name], bench.articles[name]
+    if case.evidence:
+        named = [[document.sentences[n] for n in numbers if n < len(document.sentences)]
+                 for numbers in case.evidence]  # fmt: skip
+    else:
+        held = [(start, end) for start, end in sentence_spans(document.text)
+                if any(start < after and at < end for at, after in case.spans)]  # fmt: skip
+        named = [[document.text[start:end] for start, end in held]]
+    # The article's text is normalised: offsets into the document's are not offsets into it.
+    places = [[found[0] for text in one if (found := locate(text, [article]))] for one in named]
+    return [one for one in places if one]
+
+
+def _texts(named: Sequence[Sequence[Place]], bench: _Bench) -> tuple[str, ...]:
+    """Return the texts of places, each once."""
+    texts = {a.id: a.text for a in bench.articles.values()}
+    unique = dict.fromkeys(place for places in named for place in places)
+    return tuple(texts[name][start:end] for name, start, end in unique)
 
 
 def rank_documents(answer: Answer, gold: set[str]) -> tuple[tuple[bool, ...], tuple[bool, ...]]:
@@ -192,18 +240,11 @@ def rank_documents(answer: Answer, gold: set[str]) -> tuple[tuple[bool, ...], tu
     return tuple(d in gold for d in dense), tuple(d in gold for d in reranked)
 
 
-def _cited_evidence(row: Row, case: Case, answer: Answer, bench: _Bench) -> Row:
+def _cited_evidence(row: Row, named: Sequence[Sequence[Place]], answer: Answer) -> Row:
     """Judge an answer by the characters it cites, against the annotator it agrees with most."""
-    (name,) = case.documents
-    article = bench.articles[name]
-    document = next(d for d in bench.loaded.documents if d.id == name)
     cited = _characters([(c.article_id, c.start, c.end) for c in answer.citations])
     best = (0.0, 0.0, 0.0)
-    texts: dict[str, None] = {}
-    for numbers in case.evidence:
-        sentences = [document.sentences[n] for n in numbers if n < len(document.sentences)]
-        places = [found[0] for s in sentences if (found := locate(s, [article]))]
-        texts |= dict.fromkeys(article.text[start:end] for _, start, end in places)
+    for places in named:
         held = _characters(places)
         shared = len(cited & held)
         precision = shared / len(cited) if cited else 0.0
@@ -213,7 +254,7 @@ def _cited_evidence(row: Row, case: Case, answer: Answer, bench: _Bench) -> Row:
     agreement, precision, recall = best
     extra = {**row.extra, "cited_precision": precision, "cited_recall": recall}
     verdict = row.verdict if row.refused else "right" if agreement else "wrong"
-    return replace(row, verdict=verdict, extra=extra, evidence=tuple(texts))
+    return replace(row, verdict=verdict, extra=extra)
 
 
 def _characters(places: Iterable[Place]) -> set[tuple[str, int]]:
@@ -252,14 +293,14 @@ def _compared(name: str, turn: str, human: str, query: Query) -> Item:
 
 
 def _conversation(units: Sequence[Any], bench: _Bench) -> list[Item]:
-    """Search for the last turn of each conversation that has gold documents, in four wordings.
+    """Search for the last turn of each conversation, in four wordings.
 
     All go through the bot, so that they are reranked alike; of all turns in one, the newest
     characters that it takes.
     """
     rewrites = bench.loaded.more or {}
     items = []
-    for task in bench.asking([u for u in units if u["gold_docs"]], "conversation"):
+    for task in bench.asking(units, "conversation"):
         turns = [(t["speaker"], t["text"]) for t in task["conversation"]]
         last = turns[-1][1]
         history = [
@@ -274,28 +315,28 @@ def _conversation(units: Sequence[Any], bench: _Bench) -> list[Item]:
         if task["qid"] in rewrites:
             wordings["rewrite"] = (rewrites[task["qid"]]["rewrite"], [])
         gold = {bench.articles[d].id for d in task["gold_docs"]}
-        values, searched = {}, ""
+        values, searched, failed = {}, "", None
         for wording, (question, before) in wordings.items():
             answer = bench.bot.ask(question, before)
+            failed = failed or failure(answer)
             if wording == "ours":
                 searched = answer.question
             for stage, marks in zip(("dense_", ""), rank_documents(answer, gold), strict=True):
-                share = sum(marks[: figures.TOP]) / len(gold)
+                share = sum(marks[:TOP]) / len(gold)
                 values[f"{stage}recall@10_{wording}"] = share
         shown = {"searched": searched}
         if "rewrite" in wordings:
             shown["human"] = wordings["rewrite"][0]
         right = values["recall@10_ours"] == 1.0
-        items.append(Item(task["qid"], last, values, shown, right))
+        items.append(Item(task["qid"], last, values, shown, right, failed))
     return items
 
 
 def _faithful(units: Sequence[Any], bench: _Bench) -> list[Item]:
     """Judge each system's answer sentence by sentence against the gold documents."""
-    texts = {d.id: d.text for d in bench.loaded.documents}
     items = []
-    for task in bench.each([u for u in units if u["gold_docs"]], "faithfulness"):
-        evidence = "\n\n".join(texts[d] for d in task["gold_docs"])
+    for task in bench.each(units, "faithfulness"):
+        evidence = "\n\n".join(bench.documents[d].text for d in task["gold_docs"])
         for system, response in task["responses"].items():
             text = response["text"]
             sentences = [text[start:end] for start, end in sentence_spans(text)]
@@ -328,12 +369,14 @@ class Task:
         figures: what these come to.
         kind: the type of the rows, to keep and read them.
         meaning: what is asked, in one line.
+        asks: whether it asks the bot, so that settings matter.
     """
 
     ask: Callable[[Sequence[Any], _Bench], Sequence[Row] | Sequence[Item]]
     figures: Callable[[Any], list[Figure]]
     kind: TypeAdapter[Any]
     meaning: str
+    asks: bool = True
 
 
 _ROWS: TypeAdapter[Any] = TypeAdapter(tuple[Row, ...])
@@ -344,15 +387,21 @@ TASKS: dict[str, Task] = {
     "given": Task(_given, figures.given, _ROWS, "each question asked of its own document"),
     "facts": Task(_facts, figures.facts, _ROWS, "each question asked of all facts"),
     "rewrites": Task(
-        _rewritten, figures.rewrites, _ITEMS, "follow-ups made to stand alone by rule"
+        _rewritten, figures.rewrites, _ITEMS, "follow-ups made to stand alone by rule", asks=False
     ),
     "conversation": Task(
         _conversation, figures.conversation, _ITEMS, "documents found for the last turn"
     ),
     "faithfulness": Task(
-        _faithful, figures.faithfulness, _ITEMS, "support of answers and how people judge them"
+        _faithful,
+        figures.faithfulness,
+        _ITEMS,
+        "support of answers and how people judge them",
+        asks=False,
     ),
-    "support": Task(_supported, figures.support, _ITEMS, "claims judged against evidence"),
+    "support": Task(
+        _supported, figures.support, _ITEMS, "claims judged against evidence", asks=False
+    ),
 }
 """Every way of asking a set."""
 
@@ -405,6 +454,32 @@ SETS: dict[str, Set] = {
 """Every set that is known, by the name that its files begin with."""
 
 
+def _set(name: str) -> Set:
+    """Return the set of a name; one that is not known has documents and questions on them."""
+    plain = Set(_with(name, "docs", "questions"), sets.questions, ("found", "given"))
+    return SETS.get(name, plain)
+
+
+def set_of(file: str | Path) -> tuple[Path, str] | None:
+    """Return the folder and the name of the set that a file is of; None where it is of none.
+
+    Those are the files of the sets that are known, and ``NAME.questions.jsonl.gz``; unpacked
+    questions only where their documents are beside them.
+    """
+    path = Path(file).expanduser()
+    stem = path.name.removesuffix(".gz").removesuffix(PLAIN)
+    if path.name not in (f"{stem}{SUFFIX}", f"{stem}{PLAIN}"):
+        return None
+    for name, one in SETS.items():
+        if stem in one.files:
+            return path.parent, name
+    name = stem.removesuffix(".questions")
+    packed = path.name.endswith(SUFFIX)
+    if name in ("", stem) or not (packed or find_file(path.parent, f"{name}.docs").exists()):
+        return None
+    return path.parent, name
+
+
 # -- running --
 
 
@@ -438,6 +513,11 @@ class Suite:
         """What the rows come to; counted anew each time."""
         return TASKS[self.task].figures(self.rows)
 
+    @property
+    def asks(self) -> bool:
+        """Whether the bot was asked, so that the rows depend on its settings."""
+        return TASKS[self.task].asks
+
     def to_dict(self) -> dict[str, Any]:
         """Return the suite as plain values for JSON."""
         rows = [r.to_dict() if isinstance(r, Row) else asdict(r) for r in self.rows]
@@ -447,6 +527,7 @@ class Suite:
             "asked": self.asked,
             "of": self.of,
             "cached": self.cached,
+            "notices": noticed(self.rows),
             "figures": {f.name: asdict(f) for f in self.figures},
             "rows": rows,
         }
@@ -469,13 +550,19 @@ class SuiteReport:
     settings: Mapping[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as plain values for JSON."""
+        """Return the report as plain values for JSON, without passwords."""
         return {
             "sample": self.sample,
             "seed": self.seed,
-            "settings": dict(self.settings),
+            "intervals_by": INTERVALS,
+            "settings": {name: masked(value) for name, value in self.settings.items()},
             "suites": [suite.to_dict() for suite in self.suites],
         }
+
+
+def masked(value: object) -> object:
+    """Return the value of a setting without the name and password that stand in a URL."""
+    return re.sub(r"(?<=://)[^/\s]*@", "***@", value) if isinstance(value, str) else value
 
 
 def find_sets(folder: str | Path, wanted: Sequence[str] | None = None) -> tuple[Path, list[str]]:
@@ -483,7 +570,8 @@ def find_sets(folder: str | Path, wanted: Sequence[str] | None = None) -> tuple[
 
     Args:
         folder: that folder, or one with a folder ``evaluate`` in it.
-        wanted: names of sets; by default those of which a file is there.
+        wanted: names of sets; by default those that are known and of which a file is there. A
+            name that is not known must have documents and questions there.
 
     Raises:
         SuiteError: there is no such folder or set, or a file of a set is missing.
@@ -495,27 +583,47 @@ def find_sets(folder: str | Path, wanted: Sequence[str] | None = None) -> tuple[
             "it as evaluate."
         )
     inner = root / "evaluate"
-    root = inner if inner.is_dir() else root
-    for name in wanted or ():
-        if name not in SETS:
-            raise SuiteError(f"There is no set {name!r}; the sets are {', '.join(SETS)}.")
+    root = inner if inner.is_dir() and not any(root.glob(f"*{PLAIN}*")) else root
 
     def there(stem: str) -> bool:
-        return (root / f"{stem}{SUFFIX}").exists()
+        return find_file(root, stem).exists()
+
+    for name in wanted or ():
+        if name not in SETS and not any(map(there, _set(name).files)):
+            raise SuiteError(
+                f"There is no set {name!r}; the sets are {', '.join(SETS)}, and any with files "
+                f"NAME.docs{SUFFIX} and NAME.questions{SUFFIX} in {root}."
+            )
 
     chosen = list(dict.fromkeys(wanted or [n for n, s in SETS.items() if any(map(there, s.files))]))
     if not chosen:
         files = ", ".join(f"{stem}{SUFFIX}" for s in SETS.values() for stem in s.files)
         raise SuiteError(f"No set is in {root}: expected are some of {files}. Name another folder.")
     for name in chosen:
-        missing = [f"{stem}{SUFFIX}" for stem in SETS[name].files if not there(stem)]
+        missing = [f"{stem}{SUFFIX}" for stem in _set(name).files if not there(stem)]
         if missing:
             raise SuiteError(
                 f"The set {name} in {root} lacks the file {missing[0]}; it consists of "
-                f"{', '.join(f'{stem}{SUFFIX}' for stem in SETS[name].files)}. Put it there, or "
+                f"{', '.join(f'{stem}{SUFFIX}' for stem in _set(name).files)}. Put it there, or "
                 "name the sets to run with --only."
             )
     return root, chosen
+
+
+def open_cache(folder: str | Path | None = None) -> Cache:
+    """Return the cache in a folder, by default in the user's; the folder is made.
+
+    Raises:
+        SuiteError: it is no folder that can be written to.
+    """
+    cache = Cache(Path(folder) if folder is not None else None)
+    try:
+        cache.make()
+    except OSError as error:
+        raise SuiteError(
+            f"Results cannot be kept in {cache.folder}: {error}. Name another folder with --cache."
+        ) from error
+    return cache
 
 
 def run_suites(
@@ -540,46 +648,72 @@ def run_suites(
         cache: folder where rows and indexes are kept; by default in the user's cache folder.
 
     Raises:
-        SuiteError: a set is missing or cannot be read, or the sample is not positive.
+        SuiteError: a set is missing or cannot be read, the sample is not positive, or the cache
+            is no folder that can be written to.
     """
     if sample is not None and sample < 1:
         raise SuiteError(f"The sample is {sample}; give at least 1, or leave it out to ask all.")
     root, chosen = find_sets(folder, names)
     settings = settings or Settings.read()
     matters = {name: getattr(settings, name) for name in MATTERS}
-    kept = Cache(Path(cache) if cache is not None else None)
+    kept = open_cache(cache)
     suites = []
     for name in chosen:
-        which = SETS[name]
-        files = [root / f"{stem}{SUFFIX}" for stem in (*which.files, *which.others)]
-        loaded = which.load(root, name)
+        which = _set(name)
+        files = [find_file(root, stem) for stem in (*which.files, *which.others)]
+        loaded = _loaded(root, name)
         units = _drawn(loaded.units, sample, seed)
         depends = {
             "set": name,
             "files": {f.name: file_digest(f) for f in files if f.exists()},
             "sample": sample,
             "seed": seed,
-            "settings": matters,
             "source": source_digest(),
         }
         with _Bench(name, loaded, settings, kept, progress=progress) as bench:
             for task in which.tasks:
-                key, kind = key_of({**depends, "task": task}), TASKS[task].kind
+                how, kind = TASKS[task], TASKS[task].kind
+                key = key_of({**depends, "task": task, "settings": matters if how.asks else {}})
                 rows = kept.read(f"{name}-{task}", key, kind)
                 cached = rows is not None
                 if rows is None:
-                    rows = tuple(TASKS[task].ask(units, bench))
-                    kept.write(f"{name}-{task}", key, kind, rows)
+                    rows = tuple(how.ask(units, bench))
+                    # A chat model that fails today may answer tomorrow.
+                    if not any(row.failed for row in rows):
+                        kept.write(f"{name}-{task}", key, kind, rows)
                 suites.append(Suite(name, task, rows, len(loaded.units), len(units), cached))
     return SuiteReport(tuple(suites), sample, seed, matters)
 
 
-def describe(suite: Suite, seed: int) -> str:
-    """Return in one line what a suite asked, of how many, with which seed."""
-    drawn = "all" if suite.asked == suite.of else f"{suite.asked:,}"
-    seeded = "" if suite.asked == suite.of else f", seed {seed}"
+def _loaded(root: Path, name: str) -> Loaded:
+    """Read the files of a set."""
+    try:
+        return _set(name).load(root, name)
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        raise SuiteError(
+            f"The set {name} in {root} is not as it was published: a line has other fields than "
+            f"it should ({type(error).__name__}: {error}). Fetch its files again."
+        ) from error
+
+
+def describe(suite: Suite, seed: int, other: Suite | None = None) -> str:
+    """Return in one line what a suite asked, of how many, with which seed, and its notices.
+
+    Args:
+        suite: the suite.
+        seed: what its sample was drawn with.
+        other: the same of the second configuration, for its notices.
+    """
+    whole = suite.asked == suite.of
+    drawn = "all" if whole else f"{suite.asked:,}"
+    seeded = "" if whole else f", seed {seed}"
     kept = " (cached)" if suite.cached else ""
-    return f"{TASKS[suite.task].meaning}; {drawn} of {suite.of:,}{seeded}{kept}"
+    parts = [TASKS[suite.task].meaning, f"{drawn} of {suite.of:,}{seeded}{kept}"]
+    if not suite.asks:
+        parts.append("no setting matters here")
+    parts += noticed(suite.rows)
+    parts += [f"against, {notice}" for notice in noticed(other.rows if other else ())]
+    return "; ".join(parts)
 
 
 def _drawn(units: Sequence[Any], sample: int | None, seed: int) -> list[Any]:

@@ -11,7 +11,7 @@ from index.article import Article
 from index.errors import SettingsError
 from index.sentences import sentence_spans
 
-SCHEMA = 1
+SCHEMA = 2
 """Raise when passages or their metadata change, so that stores made before are rebuilt."""
 
 _PARAGRAPH = re.compile(r"\n[^\S\n]*\n")
@@ -49,7 +49,7 @@ class Passage:
 
     @property
     def searchable(self) -> str:
-        """The text that is embedded: the context, then the passage."""
+        """The text that is searched, after the article's title: the context, then the passage."""
         return f"{self.context} {self.text}" if self.context else self.text
 
     @property
@@ -64,13 +64,13 @@ class Chunking:
 
     Attributes:
         max_tokens: most word pieces of a passage, its context included. The bundled embedder
-            reads 256, two of which are its own marks.
+            reads 256, two of which are its own marks; the others are for the article's title.
         target_tokens: paragraphs are joined up to this many; 0 keeps every paragraph by itself.
         overlap: sentences repeated from the passage before where a long paragraph is split.
         context: whether a passage that leans on the sentence before is searched with it.
     """
 
-    max_tokens: int = 254
+    max_tokens: int = 224
     target_tokens: int = 0
     overlap: int = 0
     context: bool = True
@@ -98,6 +98,11 @@ class Chunking:
 def leans(sentence: str) -> bool:
     """Whether a sentence begins with a word that points back ("It insists …", "But …")."""
     return _ANAPHOR.match(sentence) is not None
+
+
+def titled(title: str, text: str) -> str:
+    """Return a text after the title of its article, which often names what the text speaks of."""
+    return f"{title}{'' if _SENTENCE_END.search(title) else '.'} {text}".strip()
 
 
 def chunk(

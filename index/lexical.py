@@ -86,6 +86,16 @@ class LexicalIndex:
             ).fetchall()
         return [(row[0], -float(row[1])) for row in rows]
 
+    def replace(self, rows: Iterable[tuple[str, str, str]]) -> None:
+        """Delete the file and make it anew from these rows; searches wait until it is whole.
+
+        Args:
+            rows: as ``add`` takes them.
+        """
+        with self._lock:
+            self.clear()
+            self.add(rows)
+
     def clear(self) -> None:
         """Close and delete the file."""
         with self._lock:

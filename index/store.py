@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from index.article import Article, normalise, text_id
-from index.chunk import SCHEMA, Chunking, Passage, chunk
+from index.chunk import SCHEMA, Chunking, Passage, chunk, titled
 from index.embed import Embedder
 from index.errors import (
     StoreDamaged,
@@ -330,9 +330,11 @@ class Store:
         kept = Kept(article, len(passages), added or time.time())
         with self._changing(article.id):
             try:
+                with self._reading(), self._healing_words():
+                    self._owner.words.remove(article.id)  # what a failed try may have left
                 for done in range(0, len(passages), BATCH):
                     batch = passages[done : done + BATCH]
-                    texts = [p.searchable for p in batch]
+                    texts = [titled(article.title, p.searchable) for p in batch]
                     vectors = self.embedder.embed_documents(texts)
                     with self._reading():
                         self._collection.upsert(
@@ -341,10 +343,11 @@ class Store:
                             documents=texts,
                             metadatas=[_metadata(p) for p in batch],
                         )
-                        self._owner.words.add(
-                            (_name(p), p.article_id, text)
-                            for p, text in zip(batch, texts, strict=True)
-                        )
+                        with self._healing_words():
+                            self._owner.words.add(
+                                (_name(p), p.article_id, text)
+                                for p, text in zip(batch, texts, strict=True)
+                            )
                     if progress:
                         progress(done + len(batch), len(passages))
                 write_article(self.path, kept)
@@ -359,7 +362,8 @@ class Store:
     def _discard(self, article_id: str) -> None:
         with self._reading():
             self._collection.delete(where={"article_id": article_id})
-            self._owner.words.remove(article_id)
+            with self._healing_words():
+                self._owner.words.remove(article_id)
 
     def _get(self, article_id: str, include: list[str]) -> list[tuple[Passage, Any]]:
         self._check_open()
@@ -458,14 +462,23 @@ class Store:
 
     def _index_words(self, collection: Collection) -> None:
         """Make the lexical index anew from the passages in the collection."""
-        words = self._owner.words
-        words.clear()
-        for at in range(0, collection.count(), PAGE):
-            page = collection.get(limit=PAGE, offset=at, include=["documents"])
-            texts = page["documents"] or []
-            words.add(
-                (i, i.split(":")[0], text) for i, text in zip(page["ids"], texts, strict=True)
-            )
+
+        def rows() -> Iterator[tuple[str, str, str]]:
+            for at in range(0, collection.count(), PAGE):
+                page = collection.get(limit=PAGE, offset=at, include=["documents"])
+                for name, text in zip(page["ids"], page["documents"] or [], strict=True):
+                    yield name, name.split(":")[0], text
+
+        self._owner.words.replace(rows())
+
+    @contextlib.contextmanager
+    def _healing_words(self) -> Iterator[None]:
+        """Make the lexical index anew where a change to it fails; the vectors are changed first."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            log.warning("the words of %s are indexed anew: %s", self.path, error)
+            self._index_words(self._collection)
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:

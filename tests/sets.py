@@ -35,6 +35,10 @@ def pack(file: Path, rows: Sequence[Any]) -> None:
         stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
+def spans(text: str, answers: Sequence[str]) -> list[list[int]]:
+    return [[text.index(one), text.index(one) + len(one)] for one in answers]
+
+
 def write_sets(folder: Path) -> None:
     """Write every set that is known, with a handful of rows each."""
     docs = [
@@ -42,8 +46,8 @@ def write_sets(folder: Path) -> None:
         for i, (title, text) in DOCUMENTS.items()
     ]
     asked = [
-        {"qid": q, "doc_id": doc, "question": text, "answers": answers, "spans": [],
-         "answerable": bool(answers)}
+        {"qid": q, "doc_id": doc, "question": text, "answers": answers,
+         "spans": spans(DOCUMENTS[doc][1], answers), "answerable": bool(answers)}
         for q, doc, text, answers in QUESTIONS
     ]  # fmt: skip
     for name in ("xquad_en", "nq_oracle", "squad2_dev_eval"):

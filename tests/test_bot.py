@@ -114,7 +114,7 @@ def test_markers_and_citations_agree_and_quotes_are_exact(
 
 def _texts(markdown: str) -> str:
     html = MarkdownIt("commonmark").render(markdown)
-    assert set(re.findall(r"<\s*/?\s*(\w+)", html)) <= {"p", "blockquote"}
+    assert set(re.findall(r"<\s*/?\s*(\w+)", html)) <= {"p", "blockquote", "strong"}
     return html
 
 

@@ -272,6 +272,7 @@ def test_emphasis_changes_nothing_but_the_look(words: list[str], cuts: list[int]
         ("(on Friday)", "Friday", "(on **Friday**)"),
         ("Ukraine's army", "Ukraine", "**Ukraine's** army"),
         ("Rates rose 2.5% in May", "2", "Rates rose **2.5%** in May"),
+        ("the owner is 'Bo' he said", "Bo", "the owner is '**Bo**' he said"),
         ("nothing here", "", "nothing here"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import json
 from collections.abc import Sequence
@@ -39,7 +40,7 @@ from bot.evaluate import (
     load_questions,
     threshold_curve,
 )
-from bot.metrics import contains_answer
+from bot.metrics import bootstrap_interval, bootstrap_statistic, contains_answer
 from bot.questions import locate
 from bot.records import Message
 from index import bundled
@@ -242,8 +243,32 @@ def test_intervals_hold_their_metrics(report: Report) -> None:
     for name, (low, high) in report.intervals.items():
         value = report.metrics[name]
         assert value is not None
-        assert 0 <= low <= value <= high <= 1
-    assert {"hit@1", "answer", "citation_precision", "refusal_recall"} <= set(report.intervals)
+        assert 0 <= low <= value <= high
+        assert high <= 1 or name.startswith("seconds")
+    assert list(report.intervals) == [name for name in METRICS if name != "questions"]
+    assert report.intervals is report.intervals  # made once
+    assert Report.of([]).intervals == {}
+
+
+def test_how_intervals_are_made_is_told_as_it_is(report: Report) -> None:
+    of_means = inspect.signature(bootstrap_interval).parameters
+    others = inspect.signature(bootstrap_statistic).parameters
+    assert report.to_dict()["intervals_by"] == (
+        f"percentile bootstrap over questions: {of_means['resamples'].default:,} draws for means, "
+        f"{others['resamples'].default} for other statistics, seed {of_means['seed'].default}"
+    )
+    assert of_means["seed"].default == others["seed"].default
+
+
+def test_what_did_not_work_is_told() -> None:
+    notice = "The chat model is not there; this is read from the article instead."
+    asked = [q for q, _ in HAND_MADE]
+    answers = {q.question: replace(a, notice=notice) for q, a in HAND_MADE}
+    answers[asked[0].question] = HAND_MADE[0][1]
+    report = evaluate(Scripted(answers), asked)
+    assert report.to_dict()["notices"] == [f"6 of 7: {notice}"]
+    assert [(r.notice, r.failed) for r in report.rows[:2]] == [(None, False), (notice, True)]
+    assert report.to_dict()["rows"][1]["notice"] == notice
 
 
 def test_groups(report: Report) -> None:

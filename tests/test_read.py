@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import astuple, replace
 
 import pytest
 
@@ -124,6 +125,7 @@ def test_an_overview_covers_the_article_with_its_lead(bot: Bot) -> None:
     assert answer.citations[0].start == lead
     positions = [c.start / len(text) for c in answer.citations]
     assert max(positions) > 0.4  # not the first paragraphs alone
+    assert all(0.1 < c.score < 1 for c in answer.citations)
 
 
 def test_a_long_article_is_searched_not_read_whole(make_bot: Callable[..., Bot]) -> None:
@@ -202,11 +204,14 @@ def test_how_many_needs_a_number_at_the_thing_counted(
 
 
 def test_answerability_rises_with_every_sign() -> None:
-    poor = Signs(best=-10, passage=-10, kind=0, counted=0, named=0)
+    poor = Signs(best=-10, passage=-10, kind=0, counted=0, named=0, here=-8, exact=-8)
     assert answerability(poor) < 0.01
-    for name in ("best", "passage", "kind", "counted", "named"):
-        assert getattr(WEIGHTS, name) > 0
-    assert answerability(Signs(best=10, passage=10, kind=1, counted=1, named=1)) > 0.8
+    assert min(astuple(WEIGHTS)) >= 0
+    for name in ("kind", "counted", "named", "here", "exact"):
+        better = replace(poor, **{name: getattr(poor, name) + 1})
+        assert answerability(better) > answerability(poor), name
+    rich = Signs(best=10, passage=10, kind=1, counted=1, named=1, here=6, exact=8)
+    assert answerability(rich) > 0.8
 
 
 def test_every_suggested_question_is_answered(bot: Bot) -> None:

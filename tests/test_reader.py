@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from bot import Bot, WeightsError
-from bot.exact import Exact, choose, closed, series
+from bot.exact import LEAST, Exact, choose, closed, series
 from bot.reader import Reader, TextSpan, load_reader
 from bot.reader.spans import LONGEST, best_spans
 from index.weights import READER, RERANKER, Weights
@@ -131,6 +131,18 @@ def test_what_it_says_of_a_passage_does_not_depend_on_the_others(reader: Reader)
     assert reader.read("When do they meet?", []) == []
 
 
+@pytest.mark.parametrize(
+    "question", ["什么时候" * 100, "대한민국 " * 80, "?" * 400, "who " * 999, ""]
+)
+def test_a_question_of_any_length_leaves_room_for_the_passage(
+    reader: Reader, question: str
+) -> None:
+    long = "The river rose by two metres in the night of the storm. " * 60
+    for passage in ("", "They meet on Friday.", long):
+        (reading,) = reader.read(question, [passage])
+        assert all(0 <= s.start < s.end <= len(passage) for s in reading.spans)
+
+
 def test_an_empty_passage_has_no_span(reader: Reader) -> None:
     (reading,) = reader.read("Who?", [""])
     assert reading.spans == ()
@@ -160,16 +172,45 @@ def test_the_likeliest_stretch_of_the_best_sentence_is_the_answer() -> None:
     )  # not in the sentence that answers
 
 
+def test_a_stretch_that_the_reader_does_not_believe_in_is_no_answer() -> None:
+    assert choose("When is it?", [exact(5, 9, LEAST - 0.1)], QUOTED, {"a": "x" * 99}) == ()
+    believed = exact(5, 9, LEAST)
+    assert choose("When is it?", [believed], QUOTED, {"a": "x" * 99}) == (believed,)
+
+
 @pytest.mark.parametrize(
-    "question", ["Is it on Friday?", "Did he sign?", "And will they meet?", "Hasn't he left?"]
-)
+    "question", ["Is it on Friday?", "Did he sign?", "And will they meet?", "Hasn't he left?",
+                 "Can you tell me whether he signed?", "Do you know if it rained?"],
+)  # fmt: skip
 def test_yes_or_no_is_not_guessed(question: str) -> None:
     assert choose(question, [exact(5, 9, 9.0)], QUOTED, {"a": "x" * 99}) == ()
 
 
 @pytest.mark.parametrize(
+    "question", ["Can you tell me when it is?", "Could you please say, who won?", "Tell me where.",
+                 "And do you know why?"],
+)  # fmt: skip
+def test_a_polite_question_is_not_for_yes_or_no(question: str) -> None:
+    found = exact(5, 9, 9.0)
+    assert choose(question, [found], QUOTED, {"a": "x" * 99}) == (found,)
+
+
+@pytest.mark.parametrize(
+    "question", ["What did James buy?", "What do economists call this?", "What did Paris demand?",
+                 "What happens on Friday?", "What causes inflation?", "Which crisis began then?",
+                 "Which class was it?", "Which virus was found?", "How many countries joined?",
+                 "What does Russia want?", "Which Ross won?"],
+)  # fmt: skip
+def test_a_word_that_ends_in_s_makes_no_list(question: str) -> None:
+    found = [exact(30, 40, 6.0), exact(5, 9, 5.0)]
+    assert choose(question, found, QUOTED, {"a": "x" * 99}) == (found[0],)
+
+
+@pytest.mark.parametrize(
     "question", ["Which countries joined?", "Who are the members?", "What are the conditions?",
-                 "Which parties signed?"],
+                 "Which parties signed?", "In which cities did they meet?",
+                 "What groups are there?", "On what days did they meet?",
+                 "Can you tell me which people came?"],
 )  # fmt: skip
 def test_a_list_gives_every_stretch_in_the_order_of_the_text(question: str) -> None:
     found = [exact(30, 40, 6.0), exact(5, 9, 5.0), exact(62, 70, 4.0), exact(8, 12, 3.9),

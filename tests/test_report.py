@@ -15,11 +15,23 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from bot import Settings, SettingsError
+from bot.compare import compare
 from bot.evaluate import METRICS, Considered, MarkedPassage, Outcome, Report, Row
 from bot.figures import Item
 from bot.suites import Suite, SuiteReport
 from ui.measure import Measured
-from ui.report import check_file, item_charts, of_suites, question_charts
+from ui.report import (
+    BEST,
+    BINS,
+    CUT,
+    LINES,
+    WHOLE,
+    Section,
+    check_file,
+    item_charts,
+    of_suites,
+    question_charts,
+)
 
 EVIL = "</script><img src=x onerror=alert(1)>"
 CHARTS = ["Risk and coverage", "Scores", "Recall by depth", "Time by stage"]
@@ -257,6 +269,7 @@ def test_the_figures_stand_beside_those_of_the_second_configuration(contents: Co
     assert re.search(r"false_refusals 0\.333 [\d.–]+ 0\.667 [\d.–]+ 3 Share", text)
     assert "questions 5 5 5 Questions asked" in text
     assert "each question asked of all documents; 5 of 1,190, seed 7" in text
+    assert "95 % intervals: percentile bootstrap over questions: 1,000 draws" in text
     alone = page_of(ALONE)
     assert "Against" in text
     assert "gainst" not in alone.text
@@ -273,7 +286,9 @@ def test_rows_that_came_out_otherwise_are_named(contents: Contents) -> None:
     assert contents.text.count(changed) == 2  # the question set and the suite
     assert f"gained Who built it? {EVIL} wrong → right" in contents.text
     assert "lost When did it open? right → refused" in contents.text
-    assert "gained It is red. wrong → right" in contents.text
+    # Claims are judged alike by any configuration.
+    assert "gained It is red." not in contents.text
+    assert "claims judged against evidence; all of 3 (cached); no setting" in contents.text
     flags = [a["data-flags"] for _, a in contents.elements if "data-flags" in a]
     assert flags[:5] == ["lost right", "gained wrong", "wrong refused", "right refused", "wrong"]
     assert "All 5 Wrong 3 Refused 2 Right 2 Gained 1 Lost 1" in contents.text
@@ -300,6 +315,112 @@ def test_a_file_that_can_be_written_is_not_touched_before(tmp_path: Path) -> Non
     (tmp_path / "page.html").write_text("older", "utf-8")
     check_file(tmp_path / "page.html")
     assert (tmp_path / "page.html").read_text("utf-8") == "older"
+
+
+def test_an_account_that_may_not_write_there_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(SettingsError, match="this account may not write there"):
+        check_file(tmp_path / "page.html")
+
+
+def test_half_a_surrogate_pair_does_not_lose_the_page(tmp_path: Path) -> None:
+    half = "half \ud800 a pair"
+    broken = replace(ROWS[0], question=half, text=half, short=half, answers=(half,))
+    measured = Measured("", half, [Report.of([broken])], [suites((broken,), CLAIMS)])
+    measured.write_page(tmp_path / "page.html", Settings())
+    assert "half ? a pair" in (tmp_path / "page.html").read_text("utf-8")
+
+
+def many(count: int, *, wrong: int) -> tuple[Row, ...]:
+    """Rows with long passages and traces, the last of them wrong."""
+    text = "Ferries stopped in June. " * 6
+    trace = tuple(
+        Considered("The bridge", text, {"dense": 0.5}, 5 <= n < 8, "why", n == 15)
+        for n in range(20)
+    )
+    passage = MarkedPassage("The bridge", ((text, False), ("In May.", True), (text, False)))
+    return tuple(
+        row(f"r{n}", f"Question {n}?", verdict="wrong" if n >= count - wrong else "right",
+            trace=trace, passages=(passage,))
+        for n in range(count)
+    )  # fmt: skip
+
+
+def test_a_large_run_shows_the_wrong_ones_first_and_cuts_what_it_shows() -> None:
+    small, large = many(WHOLE, wrong=1), many(LINES + 1, wrong=2)
+
+    def section(rows: tuple[Row, ...]) -> Section:
+        return of_suites(
+            SuiteReport((Suite("xquad_en", "found", rows, len(rows), len(rows)),), None, 0,
+                        {"threshold": 0.5})
+        )[0]  # fmt: skip
+
+    whole, cut = section(small), section(large)
+    assert (len(whole.lines), whole.note) == (WHOLE, "")
+    assert len(whole.lines[0].details["trace"]) == 20
+    assert [line.text for line in whole.lines] == [r.question for r in small]
+    assert len(cut.lines) == LINES
+    assert cut.note == (
+        f"{LINES:,} of {LINES + 1:,} shown, the wrong ones first; all are in the JSON (--json)."
+    )
+    assert [line.kind for line in cut.lines[:3]] == ["wrong", "wrong", "right"]
+    details = cut.lines[0].details
+    assert [(c["kept"], c["gold"]) for c in details["trace"]] == [
+        (False, False)] * BEST + [(True, False)] * 3 + [(False, True)]  # fmt: skip
+    assert details["considered"] == 20
+    assert all(len(c["text"]) < CUT + 10 for c in details["trace"])
+    before, cited, after = details["passages"][0]["pieces"]
+    assert cited == ("In May.", True)
+    assert max(len(before[0]), len(after[0])) < CUT + 10
+    assert cut.note in page_of_sections([cut]).text
+    assert figure(cut, "answer_holds") == figure(section(large), "answer_holds")
+
+
+def figure(section: Section, name: str) -> Any:
+    return next((f for f in section.figures if f.name == name), None)
+
+
+def page_of_sections(sections: list[Section]) -> Contents:
+    from ui import report
+
+    return Contents(report.render(sections, {}))
+
+
+def test_a_page_of_all_sets_is_light() -> None:
+    rows = many(1200, wrong=600)
+    runs = [Suite(f"s{n}", "found", rows, len(rows), len(rows)) for n in range(16)]
+    # Counting the figures of so many rows takes long and is no part of the page's weight.
+    sections = [
+        replace(section, figures=(), charts=())
+        for section in of_suites(SuiteReport(tuple(runs), None, 0, {"threshold": 0.5}))
+    ]
+    from ui import report
+
+    assert len(report.render(sections, {}).encode()) < 10_000_000
+
+
+def test_what_changed_is_shown_before_what_is_wrong() -> None:
+    before = many(LINES + 5, wrong=2)
+    after = (replace(before[0], verdict="wrong"), *before[1:])
+
+    def of(rows: tuple[Row, ...]) -> SuiteReport:
+        return SuiteReport((Suite("xquad_en", "given", rows, 1, 1),), None, 0, {"threshold": 0.5})
+
+    (section,) = of_suites(of(before), of(after), [compare(before, after)])
+    assert [line.text for line in section.lines[:2]] == ["Question 0?", f"Question {LINES + 3}?"]
+    assert "those that changed and the wrong ones first" in section.note
+
+
+def test_what_did_not_work_is_on_the_page() -> None:
+    notice = "The model is not there; this is read from the article instead."
+    broken = tuple(replace(r, notice=notice, failed=True) for r in ROWS)
+    page = page_of(Measured("", "alone", [Report.of(broken)]))
+    assert f"5 questions; 5 of 5: {notice}" in page.text
+    assert page.data["details"][0][0]["notice"] == notice
+    (section, *_) = of_suites(suites(ROWS, CLAIMS), suites(broken, CLAIMS))
+    assert section.subtitle.endswith(f"; against, 5 of 5: {notice}")
 
 
 # -- charts --
@@ -332,6 +453,25 @@ def test_charts_of_questions_by_hand() -> None:
     assert times["median"]["y"] == ["rerank", "retrieve"]  # upwards, so the first is on top
     assert times["median"]["x"] == pytest.approx([200, 30])
     assert times["95th percentile"]["x"] == pytest.approx([290, 39])
+
+
+def test_a_score_of_exactly_1_is_in_the_last_bar() -> None:
+    rows = [row("a", "?", score=1.0), row("b", "?", score=0.0), row("c", "?", score=0.96)]
+    (trace,) = question_charts(rows, 0.5)[1].figure["data"]
+    layout = question_charts(rows, 0.5)[1].figure["layout"]
+    bins = trace["xbins"]
+    assert (bins["start"], bins["end"]) == tuple(layout["xaxis"]["range"]) == (0, 1)
+    assert Counter(int(x / bins["size"]) for x in trace["x"]) == {0: 1, BINS - 1: 2}
+
+
+def test_of_one_document_there_is_no_recall_by_depth() -> None:
+    report = SuiteReport(
+        tuple(Suite("xquad_en", task, ROWS, of=5, asked=5) for task in ("found", "given")),
+        None, 0, {"threshold": 0.5},
+    )  # fmt: skip
+    found, given = ([c.title for c in s.charts] for s in of_suites(report))
+    assert found == CHARTS
+    assert given == [c for c in CHARTS if c != "Recall by depth"]
 
 
 def test_charts_without_anything_to_show_are_left_out() -> None:
@@ -487,8 +627,10 @@ def test_each_run_has_a_tab(visit: Callable[..., Page]) -> None:
     expect(chart(page, "Scores").locator(".barlayer .trace")).to_have_count(2)
     rows(page).nth(1).locator("summary").click()
     expect(rows(page).nth(1).locator(".body")).to_contain_text("no June there")
+    expect(page.get_by_text("from wrong to right").locator("visible=true")).to_have_count(0)
+    tabs.nth(1).click()
     page.get_by_text("1 from wrong to right").locator("visible=true").click()
-    expect(page.get_by_role("cell", name="It is red.")).to_be_visible()
+    expect(page.get_by_role("cell", name="Who built it?")).to_be_visible()
     tabs.nth(3).click()
     expect(chart(page, "Support and people").locator(".scatterlayer .point")).to_have_count(2)
     tabs.nth(4).click()

@@ -42,7 +42,7 @@ from index import (
     chunk,
     load_embedder,
 )
-from index.chunk import SCHEMA
+from index.chunk import SCHEMA, titled
 from index.store import BATCH
 
 ROOT = Path(__file__).parent.parent
@@ -119,7 +119,7 @@ def test_search(store: Store) -> None:
         text = store.article(passage.article_id).text
         assert text[passage.start : passage.end] == passage.text
         assert [text[s:e] for s, e in passage.sentences] == [passage.text]
-    exact = store.search("Pines are green.", 1)
+    exact = store.search("Trees. Pines are green.", 1)
     assert exact[0][1] == pytest.approx(1, abs=1e-5)
 
 
@@ -187,6 +187,27 @@ def test_words_are_made_anew_where_they_are_missing_or_damaged(store: Store) -> 
         assert again.match("a bright old star", 4) == expected
 
 
+def test_words_are_made_anew_where_a_change_to_them_fails(store: Store) -> None:
+    file, words = store.path / "words.sqlite3", store._owner.words
+    file.unlink()
+    store.remove(TREES.id)
+    assert store.match("old oaks", 4) == []
+    words.close()
+    file.write_bytes(b"junk" * 999)
+    store.add(TREES)
+    assert [p.text for p, _ in store.match("Oaks old", 1)] == ["Oaks are old trees."]
+    assert len(words) == store.count() == 4
+
+
+def test_words_that_a_failed_try_left_are_not_kept_twice(store: Store) -> None:
+    article = paragraphs(3)
+    (first, *_) = chunk(article, Words().token_counter())
+    left = f"{article.id}:{first.start}-{first.end}"
+    store._owner.words.add([(left, article.id, first.text)])
+    store.add(article)
+    assert len(store._owner.words) == store.count()
+
+
 def test_words_of_an_interrupted_article_are_not_kept(store: Store, tmp_path: Path) -> None:
     embedder = store.embedder
     assert isinstance(embedder, Words)
@@ -226,7 +247,8 @@ def test_vectors(store: Store) -> None:
     pairs = store.vectors(TREES.id)
     assert [p for p, _ in pairs] == store.passages(TREES.id)
     for passage, vector in pairs:
-        assert vector == pytest.approx(Words().embed_query(passage.searchable), abs=1e-6)
+        text = titled(TREES.title, passage.searchable)
+        assert vector == pytest.approx(Words().embed_query(text), abs=1e-6)
 
 
 def test_adding_twice_changes_nothing(store: Store) -> None:
@@ -441,7 +463,8 @@ def test_a_killed_owner_leaves_no_lock_and_no_half_article(tmp_path: Path) -> No
     assert store.count() == vectors_in(store) == 2
     assert len(store.search("river boats", 9)) == 2
     article = store.add(paragraphs(BATCH + 700))
-    assert store.search(store.passages(article.id)[800].text, 1)[0][1] == pytest.approx(1, abs=1e-5)
+    asked = titled(article.title, store.passages(article.id)[800].text)
+    assert store.search(asked, 1)[0][1] == pytest.approx(1, abs=1e-5)
     store.close()
     again = open_store(tmp_path)
     assert again.count() == vectors_in(again) == BATCH + 702

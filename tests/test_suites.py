@@ -2,27 +2,48 @@
 
 from __future__ import annotations
 
+import ast
 import gzip
 import json
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
-from bot import AskArticleError, Bot
+from bot import Answer, AskArticleError, Bot, Citation, Support, Trace
 from bot import Settings as BotSettings
 from bot import cache as cache_module
 from bot import figures as count
-from bot.cache import Cache, key_of, source_digest
+from bot import suites as suites_module
+from bot.cache import LIBRARIES, Cache, key_of, source_digest
 from bot.compare import compare
 from bot.evaluate import Outcome, Row
 from bot.figures import Item
-from bot.sets import SuiteError, canard, conversations, long_answers, questions, read_rows
-from bot.suites import SETS, TASKS, Suite, SuiteReport, find_sets, rank_documents, run_suites
-from tests.sets import CLAIMS, DOCUMENTS, pack, write_sets
+from bot.sets import Case, SuiteError, canard, conversations, long_answers, questions, read_rows
+from bot.suites import (
+    MATTERS,
+    SETS,
+    TASKS,
+    Suite,
+    SuiteReport,
+    _asked,
+    _Bench,
+    _evidence,
+    _texts,
+    describe,
+    find_sets,
+    rank_documents,
+    run_suites,
+    set_of,
+)
+from index import Article
+from tests.measure import suites as table
+from tests.sets import CLAIMS, DOCUMENTS, pack, spans, write_sets
 from tests.test_evaluate import answered, trace
 
 ALL = ("found", "given")
@@ -105,6 +126,8 @@ def test_unanswerable_questions_count_where_they_should(
     row = next(r for r in one.questions if r.id == "q4")
     assert (row.answerable, row.verdict, row.dense, row.right) == (False, "refused", None, True)
     counts = {f.name: f.count for f in one.figures}
+    assert counts["f1_all"] == counts["em_all"] == 4
+    assert not {"f1_all", "em_all"} & set(values(suite("xquad_en", "found")))
     assert counts["hit@1"] == counts["short_f1"] == counts["refused_answerable"] == 3
     assert (counts["refused_unanswerable"], counts["auroc"], counts["ece"]) == (1, 4, 4)
     assert values(one)["refused_unanswerable"] == values(one)["auroc"] == 1.0
@@ -118,9 +141,103 @@ def test_given_means_that_no_other_document_is_considered(
         assert titles == {"Harbour of Brenn", "Oslo bridge", "Violin"}
     for row in suite("xquad_en", "given").questions:
         assert len({c.title for c in row.trace}) == 1
-        assert all(c.gold for c in row.trace)
     for row in suite("xquad_en", "found").questions:
         assert {c.gold for c in row.trace} == {True, False}
+
+
+def test_evidence_is_the_sentence_that_holds_an_accepted_answer(
+    suite: Callable[[str, str], Suite],
+) -> None:
+    rows = {row.id: row for row in suite("squad2_dev_eval", "given").questions}
+    assert rows["q1"].evidence == ("The harbour of Brenn was built in 1612.",)
+    assert rows["q2"].evidence == ("The Oslo bridge was opened in 1911 by mayor Anna Berg.",)
+    assert rows["q4"].evidence == ()
+    assert (rows["q1"].right_citations, rows["q1"].covered) == ((True,), (True,))
+
+
+def bench_on(folder: Path, settings: BotSettings, text: str, *cases: dict[str, Any]) -> _Bench:
+    """A bench on a set of one document and questions on it; its bot is not opened."""
+    pack(folder / "s.docs.jsonl.gz", [{"doc_id": "d", "text": text}])
+    given = {"qid": "q", "doc_id": "d", "question": "?", "answers": [], "answerable": True}
+    pack(folder / "s.questions.jsonl.gz", [given | case for case in cases])
+    return _Bench("s", questions(folder, "s"), settings, Cache(folder), progress=False)
+
+
+def test_spans_are_those_of_the_file_and_find_the_sentence_in_the_article(
+    tmp_path: Path, settings: BotSettings
+) -> None:
+    # What loading takes away or changes before the answer must not move its place.
+    text = "\u200bA\u00ad bridge is red.\r\n\r\nIt  opened in 1911. Ed shared it. It cost 9 crowns."
+    answers = ["1911", "9 crowns", "Ed"]
+    small = text.index("shared") + 4
+    bench = bench_on(
+        tmp_path, settings, text,
+        {"answers": answers[:2], "spans": spans(text, answers[:2])},
+        {"qid": "r", "answers": ["Ed"], "spans": [[small, small + 2], *spans(text, ["Ed"])]},
+        {"qid": "s", "answers": ["RED"], "spans": spans(text, ["red"])},
+        {"qid": "t", "answers": ["1911"]},
+    )  # fmt: skip
+    first, second, third, fourth = bench.loaded.units
+    assert bench.articles["d"].text != text
+
+    def told(case: Case) -> tuple[str, ...]:
+        return _texts(_evidence(case, bench), bench)
+
+    assert told(first) == ("It  opened in 1911.", "It cost 9 crowns.")
+    assert len(_evidence(first, bench)) == 1  # either is enough
+    assert second.spans == tuple(map(tuple, spans(text, ["Ed"])))
+    assert told(third) == ("A bridge is red.",)
+    assert told(fourth) == ()
+
+
+class Answering:
+    """Stands for a bot: it answers everything alike."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+
+    def ask(self, *_: object, **__: object) -> Answer:
+        return self.answer
+
+
+def cites(text: str, start: int, end: int, **more: Any) -> Answer:
+    """An answer that cites a stretch of a text."""
+    article = Article.from_text(text)
+    one = Citation(1, article.id, "t", start, end, text[start:end], 1.0, Support(1.0, "supported"))
+    return replace(answered(), text=text[start:end], citations=(one,), **more)
+
+
+def test_a_citation_of_another_sentence_of_the_document_is_wrong(
+    tmp_path: Path, settings: BotSettings
+) -> None:
+    text = "It is red. It opened in 1911."
+    bench = bench_on(tmp_path, settings, text, {"answers": ["1911"], "spans": [[24, 28]]})
+    (case,) = bench.loaded.units
+    for start, end, right in ((0, 10, False), (11, 29, True)):
+        bench.__dict__["bot"] = Answering(cites(text, start, end))
+        row = _asked(case, bench, alone=True)
+        assert (row.right_citations, row.covered) == ((right,), (right,))
+        assert (row.verdict == "right") is right
+
+
+def test_where_no_annotator_names_a_sentence_any_of_the_document_will_do(
+    tmp_path: Path, settings: BotSettings
+) -> None:
+    text = "It is red. It opened in 1911."
+    pack(tmp_path / "s.docs.jsonl.gz",
+         [{"doc_id": "d", "text": text, "sentences": [text[:10], text[11:]]}])  # fmt: skip
+    output = {"answer": "In 1911.", "evidence_sentences": []}
+    pack(tmp_path / "s.questions.jsonl.gz", [
+        {"qid": "q", "doc_id": "d", "question": "?", "answerable": True,
+         "outputs": [output, {**output, "evidence_sentences": [1]} if named else output]}
+        for named in (False, True)
+    ])  # fmt: skip
+    bench = _Bench("s", long_answers(tmp_path, "s"), settings, Cache(tmp_path), progress=False)
+    bench.__dict__["bot"] = Answering(cites(text, 0, 10))
+    unnamed, named = (_asked(case, bench, alone=True) for case in bench.loaded.units)
+    assert (unnamed.verdict, "cited_precision" in unnamed.extra) == ("right", False)
+    assert (named.verdict, named.extra["cited_precision"]) == ("wrong", 0.0)
+    assert named.evidence == ("It opened in 1911.",)
 
 
 def test_articles_of_the_training_data_are_told_apart(
@@ -237,7 +354,8 @@ def test_claims_are_judged_against_their_evidence(
 def test_the_report_as_json_is_plain_and_short(report: SuiteReport) -> None:
     values = json.loads(json.dumps(report.to_dict()))
     assert (values["sample"], values["seed"]) == (None, 0)
-    assert values["settings"]["threshold"] == 0.4
+    assert values["settings"]["threshold"] == report.settings["threshold"]
+    assert "percentile bootstrap" in values["intervals_by"]
     first = values["suites"][0]
     assert (first["name"], first["task"], first["asked"], first["of"]) == (
         "xquad_en", "found", 3, 3,
@@ -285,8 +403,8 @@ def test_what_rows_depend_on_is_in_their_key(
     assert cached()
     assert not cached(seed=1)
     assert not cached(sample=3)
-    assert not cached(settings=settings.model_copy(update={"threshold": 0.5}))
-    assert cached(settings=settings.model_copy(update={"port": 1}))
+    # Claims are judged by rule: the bot is not asked, and no setting matters.
+    assert cached(settings=settings.model_copy(update={"threshold": 0.5, "port": 1}))
     monkeypatch.setattr("bot.suites.source_digest", lambda *_: "another")
     assert not cached()
     monkeypatch.undo()
@@ -296,6 +414,88 @@ def test_what_rows_depend_on_is_in_their_key(
         for n, (c, e, _) in enumerate(CLAIMS)
     ])  # fmt: skip
     assert not cached()
+
+
+def test_settings_that_answers_depend_on_are_in_the_key(
+    data: Path, tmp_path: Path, settings: BotSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(
+        TASKS, "found", replace(TASKS["found"], ask=lambda *_: [row(1)], figures=lambda _: [])
+    )
+    monkeypatch.setitem(SETS, "nq_oracle", replace(SETS["nq_oracle"], tasks=("found",)))
+
+    def cached(**changed: object) -> bool:
+        return run_suites(
+            data, names=["nq_oracle"], settings=settings.model_copy(update=changed), cache=tmp_path
+        ).suites[0].cached  # fmt: skip
+
+    assert not cached()
+    others: dict[str, object] = {
+        "model": "openai:x", "base_url": "http://x", "model_timeout": 1.0, "temperature": 1.0,
+        "embedder": "x", "reranker": "x", "threshold": 0.5,
+    }  # fmt: skip
+    assert set(others) == set(MATTERS)
+    for name, value in others.items():
+        assert not cached(**{name: value}), name
+        assert cached(**{name: value}), name
+    assert cached(port=1)
+
+
+DEAD = {"model": "openai:gpt-x", "base_url": "http://127.0.0.1:9/v1", "api_key": SecretStr("k")}
+"""A chat model at whose address nothing listens."""
+
+
+@pytest.mark.parametrize(("name", "asked"), [("nq_oracle", 2), ("mtrag_humaneval", 1)])
+def test_answers_of_a_chat_model_that_fails_are_told_and_not_kept(
+    data: Path, tmp_path: Path, settings: BotSettings, name: str, asked: int
+) -> None:
+    pytest.importorskip("langchain_openai")
+    dead = settings.model_copy(update=DEAD)
+
+    def run() -> Suite:
+        return run_suites(data, names=[name], settings=dead, sample=2, cache=tmp_path).suites[0]
+
+    for _ in range(2):
+        one = run()
+        assert not one.cached
+        assert all(r.failed and r.notice for r in one.rows)
+        (notice,) = one.to_dict()["notices"]
+        assert notice.startswith(f"{asked} of {asked}: ")
+        assert "read from the article instead" in notice
+        assert notice in describe(one, 0)
+    assert not list(tmp_path.glob(f"{name}-{one.task}-*"))
+
+
+def test_settings_given_are_not_filled_up_from_the_environment(
+    data: Path, tmp_path: Path, settings: BotSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASKARTICLE_MODEL", "nobody:nothing")
+    one = run_suites(
+        data, names=["nq_oracle"], settings=settings, sample=1, cache=tmp_path
+    ).suites[0]  # fmt: skip
+    assert one.to_dict()["notices"] == []
+
+
+def test_what_a_chat_model_wrote_and_was_struck_out_is_its_own() -> None:
+    from bot.evaluate import failure
+
+    notice = "Nothing that x wrote is supported."
+    struck = replace(answered(), notice=notice, trace=Trace(written="It is blue."))
+    assert failure(struck) is None
+    assert failure(replace(struck, trace=Trace())) == notice
+    assert failure(answered()) is None
+
+
+def test_passwords_are_no_part_of_a_report(settings: BotSettings) -> None:
+    report = SuiteReport((), None, 0, {"base_url": "http://u:p@ss@host:1/v1", "threshold": 0.5})
+    assert report.to_dict()["settings"] == {"base_url": "http://***@host:1/v1", "threshold": 0.5}
+
+
+def test_a_lone_surrogate_is_kept_as_it_is(tmp_path: Path) -> None:
+    cache, kind = Cache(tmp_path), TASKS["support"].kind
+    items = (Item("i", "half \ud800 a pair", {}),)
+    cache.write("a", key_of({"v": "\ud800"}), kind, items)
+    assert cache.read("a", key_of({"v": "\ud800"}), kind) == items
 
 
 def test_a_sample_is_drawn_by_its_seed_in_the_order_of_the_set(
@@ -340,12 +540,37 @@ def test_a_damaged_cache_is_computed_again(
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(
-    data: Path, tmp_path: Path, settings: BotSettings, caplog: pytest.LogCaptureFixture
+    data: Path, tmp_path: Path, settings: BotSettings, caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def full(*_: object, **__: object) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr("tempfile.mkstemp", full)
+    (one,) = run_suites(data, names=["wice_dev"], settings=settings, cache=tmp_path).suites
+    assert len(one.rows) == 4
+    assert "cannot be kept: the disk is full" in caplog.text
+
+
+def test_a_cache_that_is_no_folder_is_an_error_that_names_its_option(
+    data: Path, tmp_path: Path, settings: BotSettings
 ) -> None:
     (tmp_path / "file").write_text("not a folder")
-    (one,) = run_suites(data, names=["wice_dev"], settings=settings, cache=tmp_path / "file").suites
-    assert len(one.rows) == 4
-    assert "cannot be" in caplog.text
+    for cache in (tmp_path / "file", tmp_path / "file" / "inner"):
+        with pytest.raises(SuiteError, match=r"kept in .*file.* with --cache\.$"):
+            run_suites(data, names=["wice_dev"], settings=settings, cache=cache)
+
+
+def test_results_that_nobody_asked_for_in_a_month_are_removed(tmp_path: Path) -> None:
+    cache, kind = Cache(tmp_path), TASKS["support"].kind
+    old, used = key_of({"v": 1}), key_of({"v": 2})
+    for key in (old, used):
+        cache.write("a", key, kind, ())
+        for file in tmp_path.glob("*.json.gz"):
+            os.utime(file, (1, 1))
+    assert cache.read("a", used, kind) == ()
+    cache.make()
+    assert (cache.read("a", old, kind), cache.read("a", used, kind)) == (None, ())
 
 
 def test_the_cache_is_in_the_users_cache_folder_unless_told(
@@ -358,18 +583,42 @@ def test_the_cache_is_in_the_users_cache_folder_unless_told(
 def test_the_digest_of_the_source_sees_every_file_that_answers_depend_on(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for name in ("bot/read.py", "bot/figures.py", "bot/reader/model.onnx", "prompts/ask.txt"):
+    words = ("bot/reader/MODEL_CARD.md", "prompts/py.typed")
+    for name in ("bot/read.py", "bot/figures.py", "bot/reader/model.onnx", "prompts/ask.txt",
+                 *words):  # fmt: skip
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("one")
     monkeypatch.setattr(cache_module, "__file__", str(tmp_path / "bot" / "cache.py"))
     seen = set()
-    for name in ("", "bot/read.py", "bot/reader/model.onnx", "prompts/ask.txt", "bot/figures.py"):
+    for name in ("", "bot/read.py", "bot/reader/model.onnx", "prompts/ask.txt", "bot/figures.py",
+                 *words):  # fmt: skip
         if name:
             (tmp_path / name).write_text("two")
         source_digest.cache_clear()
         seen.add(source_digest())
+    assert len(seen) == 4  # how figures are counted, and what people read, changes no row
+    for library in LIBRARIES:
+        monkeypatch.setattr(
+            cache_module, "version", lambda name, new=library: "9.9" if name == new else "1"
+        )
+        source_digest.cache_clear()
+        seen.add(source_digest())
     source_digest.cache_clear()
-    assert len(seen) == 4  # how figures are counted does not change the rows
+    assert len(seen) == 4 + len(LIBRARIES)
+
+
+def test_a_constant_that_rows_are_made_with_is_not_left_out_of_the_digest() -> None:
+    counted = {name.removesuffix(".py").replace("/", ".") for name in cache_module.COUNTING}
+    tree = ast.parse(Path(str(suites_module.__file__)).read_text("utf-8"))
+    taken = {
+        f"{node.module}.{one.name}"
+        for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
+        for one in node.names if node.module in counted
+    }  # fmt: skip
+    assert not [name for name in taken if name.rsplit(".", 1)[1].isupper()]
+    used = {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)
+            and isinstance(n.value, ast.Name) and n.value.id == "figures"}  # fmt: skip
+    assert not [name for name in used if name.isupper()]
 
 
 def test_an_index_is_kept_and_an_older_one_of_the_set_goes(
@@ -419,6 +668,33 @@ def test_an_index_in_use_elsewhere_is_made_for_the_time(
     assert list((tmp_path / "stores").iterdir()) == [store]
 
 
+# -- the table of results --
+
+
+def test_the_table_of_results_is_of_the_defaults_and_whole(
+    report: SuiteReport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def run(*_: object, **options: Any) -> SuiteReport:
+        asked.append(options)
+        return report
+
+    monkeypatch.setenv("ASKARTICLE_THRESHOLD", "0.9")
+    monkeypatch.setattr(table, "run_suites", run)
+    lines = table.measure(quick=True, data=Path()).splitlines()
+    assert len([line for line in lines if line.startswith("| ")]) == 1 + len(table.TABLE)
+    assert set(asked[0]["names"]) == set(SETS)
+    assert asked[0]["settings"].threshold == BotSettings.model_fields["threshold"].default
+    for wrong in (
+        table.Wanted("xquad_en found", "old", ""),
+        table.Wanted("old found", "hit@1", ""),
+    ):
+        monkeypatch.setattr(table, "TABLE", (*table.TABLE, wrong))
+        with pytest.raises(SystemExit, match=r"There is no figure .*old"):
+            table.measure(quick=True, data=Path())
+
+
 # -- files --
 
 
@@ -450,6 +726,11 @@ def test_folders_and_names_that_make_no_sense(data: Path, tmp_path: Path) -> Non
     assert issubclass(SuiteError, AskArticleError)
 
 
+def corrupted(packed: bytes) -> bytes:
+    """The same with a deflate stream that no program writes."""
+    return packed[:10] + b"\xff" * 8 + packed[18:]
+
+
 @pytest.mark.parametrize(
     ("raw", "says"),
     [
@@ -457,8 +738,10 @@ def test_folders_and_names_that_make_no_sense(data: Path, tmp_path: Path) -> Non
         (gzip.compress(b'{"id": "a"}')[:-4], "cannot be read"),
         (gzip.compress(b'{"id": "a"}\n{"id": '), "after line 2: this cannot be read"),
         (gzip.compress(b"\xff\xfe"), "cannot be read"),
-        (gzip.compress(b'{"id": "a"}\n{"id": 1}'), "line 2: the field 'id' must be there as a str"),
+        (gzip.compress(b'{"id": "a"}\n{"id": 1}'), "line 2: the field 'id' is not as it should be"),
+        (gzip.compress(b"{}"), "line 1: the field 'id' is not as it should be (field required)"),
         (gzip.compress(b"[]"), "line 1: the field 'id'"),
+        (corrupted(gzip.compress(b'{"id": "a"}' * 50)), "cannot be read"),
         (gzip.compress(b""), "is empty"),
     ],
 )
@@ -483,6 +766,83 @@ def test_a_question_about_a_document_that_is_not_there(tmp_path: Path) -> None:
     for load in (questions, long_answers):
         with pytest.raises(SuiteError, match="question 'q' names the document 'e'"):
             load(tmp_path, "s")
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "changed", "says"),
+    [
+        ("xquad_en", "questions", {"answers": [{"text": "1612"}]}, "'answers.0'"),
+        ("xquad_en", "questions", {"spans": [3]}, "set xquad_en in"),
+        ("clapnq_dev", "questions", {"outputs": [{}]}, "'outputs.0.answer'"),
+        ("clapnq_dev", "questions", {"outputs": [{"answer": "a", "evidence_sentences": ["0"]}]},
+         "'outputs.0.evidence_sentences.0'"),
+        ("canard_dev", "", {"History": ["a", None]}, "'History.1'"),
+        ("wice_dev", "oracle_chunks", {"evidence": [1]}, "'evidence.0'"),
+        ("mtrag_humaneval", "tasks", {"gold_docs": ["none"]}, "names the document 'none'"),
+        ("mtrag_humaneval", "tasks", {"conversation": []}, "'conversation'"),
+        ("mtrag_humaneval", "tasks", {"conversation": [{"text": "?"}]}, "'conversation.0.speaker'"),
+        ("mtrag_humaneval", "tasks", {"responses": {"a": {"text": "?"}}},
+         "'responses.a.faithfulness'"),
+    ],
+)  # fmt: skip
+def test_sets_whose_fields_are_not_as_published(
+    data: Path, tmp_path: Path, settings: BotSettings, name: str, part: str,
+    changed: dict[str, Any], says: str,
+) -> None:  # fmt: skip
+    for file in (data / "evaluate").glob(f"{name}.*"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    file = tmp_path / f"{name}{'.' * bool(part)}{part}.jsonl.gz"
+    first, *others = read_rows(file, {})
+    pack(file, [first | changed, *others])
+    with pytest.raises(SuiteError) as caught:
+        run_suites(tmp_path, names=[name], settings=settings, cache=tmp_path / "cache")
+    assert says in str(caught.value)
+    assert name in str(caught.value)
+    assert str(caught.value).endswith(".")
+
+
+def test_conversations_without_gold_documents_are_no_part_of_the_set(
+    data: Path, suite: Callable[[str, str], Suite]
+) -> None:
+    assert [u["qid"] for u in conversations(data / "evaluate", "mtrag_humaneval").units] == ["t1"]
+    one = suite("mtrag_humaneval", "conversation")
+    assert (one.of, one.asked) == (1, 1)
+
+
+def test_unpacked_files_and_sets_of_ones_own_are_read(
+    data: Path, tmp_path: Path, settings: BotSettings
+) -> None:
+    for part in ("docs", "questions"):
+        packed = (data / "evaluate" / f"nq_oracle.{part}.jsonl.gz").read_bytes()
+        (tmp_path / f"mine.{part}.jsonl").write_bytes(gzip.decompress(packed))
+    (tmp_path / "evaluate").mkdir()  # a folder of that name beside files is not looked into
+    assert find_sets(tmp_path, ["mine"]) == (tmp_path, ["mine"])
+    found = run_suites(
+        tmp_path, names=["mine"], settings=settings, sample=1, cache=tmp_path / "cache"
+    ).suites
+    assert [(s.name, s.task, s.of) for s in found] == [("mine", "found", 3), ("mine", "given", 3)]
+    assert found[0].figures[0].value == 1.0
+
+
+def test_a_set_is_known_by_a_file_of_it(tmp_path: Path) -> None:
+    for file, name in {
+        "nq_oracle.questions.jsonl.gz": "nq_oracle",
+        "nq_oracle.docs.jsonl": "nq_oracle",
+        "multihop_rag_500.questions.jsonl.gz": "multihop_rag_500",
+        "canard_dev.jsonl.gz": "canard_dev",
+        "mtrag_humaneval.tasks.jsonl.gz": "mtrag_humaneval",
+        "mine.questions.jsonl.gz": "mine",
+    }.items():
+        assert set_of(tmp_path / file) == (tmp_path, name)
+    for file in ("mine.jsonl", "mine.jsonl.gz", "mine.questions.jsonl", "questions", ".jsonl.gz",
+                 ".questions.jsonl.gz", "nq_oracle"):  # fmt: skip
+        assert set_of(tmp_path / file) is None
+    (tmp_path / "mine.docs.jsonl").write_text("")
+    assert set_of(tmp_path / "mine.questions.jsonl") == (tmp_path, "mine")
+    (tmp_path / "mine.docs.jsonl").unlink()
+    (tmp_path / "mine.questions.jsonl.gz").write_bytes(b"")
+    with pytest.raises(SuiteError, match=r"set mine in .* lacks the file mine\.docs\.jsonl\.gz"):
+        find_sets(tmp_path, ["mine"])
 
 
 def test_loaders_keep_what_tasks_need(data: Path, tmp_path: Path) -> None:
@@ -538,6 +898,7 @@ def test_figures_of_questions_by_hand() -> None:
         "dense_hit@1": 1 / 4, "dense_hit@3": 2 / 4, "dense_hit@5": 2 / 4, "dense_hit@10": 2 / 4,
         "dense_hit@20": 3 / 4,
         "short_f1": (2 / 3 + 0 + 0 + 0) / 4, "short_em": 0.0, "short_holds": 1 / 4,
+        "f1_all": (2 / 3 + 0 + 0 + 0 + 1 + 0) / 6, "em_all": 1 / 6,
         "answer_holds": 2 / 4,
         "refused_answerable": 1 / 4, "refused_unanswerable": 1 / 2,
         # .95 .85 beat both, .75 beats .15, .05 beats none
@@ -549,6 +910,7 @@ def test_figures_of_questions_by_hand() -> None:
     assert {name: f.value for name, f in found.items()} == pytest.approx(expected)
     assert list(found) == list(expected)
     assert {found[n].count for n in ("hit@1", "short_f1", "answer_holds")} == {4}
+    assert {found[n].count for n in ("f1_all", "em_all")} == {6}
 
 
 def test_figures_of_facts_by_hand() -> None:

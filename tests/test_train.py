@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         documents, questions = [], []
         for i, place in enumerate(PLACES * 3):
             opening = f"The harbour of {place} was opened in {1800 + i}. "
+            opening += f"So it is told in {source}. "
             text = opening + f"Its mayor, Anna Berg {i}, lives in {place}. It has 12 cranes. "
             text += "Many ships call there. The largest of them carries grain."
             documents.append(
@@ -203,19 +205,41 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(
         whole.state_dict().items(), parts.state_dict().values(), strict=True
     ):
         assert torch.equal(one, other), name
-    journal = [json.loads(line) for line in (tmp_path / "parts" / "log.jsonl").open()]
+    journal = [*map(json.loads, (tmp_path / "parts" / "log.jsonl").read_text("utf-8").splitlines())]
     assert journal[0]["examples"] > 100
     assert set(journal[-1]["watched"]) <= {"exact", "f1", "auroc"}
 
 
-def test_another_recipe_does_not_go_on_from_a_checkpoint(data: Path, tmp_path: Path) -> None:
+def test_another_recipe_does_not_go_on_from_a_checkpoint(
+    data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     recipe = replace(RECIPE, tokens=6000, frozen=11)
     train(data, tmp_path / "run", recipe, "cpu", most=1)
     result = CliRunner().invoke(
         app, [str(data), "--output", str(tmp_path / "run"), "--rate", "0.5"]
     )
     assert result.exit_code == 2
-    assert "another recipe" in result.output
+    assert "another recipe" in caplog.text
+
+
+def test_other_first_weights_do_not_go_on_from_a_checkpoint(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(b"")
+    with pytest.raises(TrainingDataError, match=r"goes on from checkpoint.pt and not from one.pt"):
+        train(data, tmp_path, RECIPE, "cpu", start=Path("one.pt"))
+
+
+def test_examples_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    example = Example("Who?", "Ann did.", ((0, 3),), "a")
+    file = tmp_path / "examples.jsonl.gz"
+    made.save([example], file)
+
+    def stopped() -> Iterator[Example]:
+        yield example
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        made.save(stopped(), file)
+    assert made.load(file) == [example]
 
 
 def test_what_is_exported_says_what_the_network_says(tmp_path: Path) -> None:

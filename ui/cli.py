@@ -23,7 +23,7 @@ import typer
 from typer.core import TyperGroup
 
 from ui import terminal
-from ui.measure import Measured, ask_all, configurations
+from ui.measure import Measured, ask_all, configurations, in_words, run_all
 from ui.ports import free_port, has_desktop
 from ui.session import (
     PANEL,
@@ -324,7 +324,12 @@ def rebuild(session: Session) -> None:
 def evaluate_questions(
     session: Session,
     questions: Annotated[
-        str | None, typer.Argument(help="A question set, a JSON object a line.", show_default=False)
+        str | None,
+        typer.Argument(
+            help="A question set, a JSON object a line; or a file of a published set, such as "
+            "FOLDER/NAME.questions.jsonl.gz, which is --suite FOLDER --only NAME.",
+            show_default=False,
+        ),
     ] = None,
     suite: Annotated[
         Path | None,
@@ -356,8 +361,8 @@ def evaluate_questions(
         typer.Option(
             "--against",
             metavar="KEY=VALUE",
-            help="Run again with this setting and show what came right and what went wrong. "
-            "Repeat for several.",
+            help="Run again with this setting and show what came right and what went wrong; "
+            "model= stands for none. Repeat for several.",
         ),
     ] = None,
     minimum: Annotated[
@@ -394,6 +399,14 @@ def evaluate_questions(
 
     With --suite, on the published sets in a folder.
     """
+    if questions is not None and (found := _published(questions)):
+        if suite is not None or only:
+            raise typer.BadParameter(
+                f"{questions} is a file of the published set {found[1]}; give it alone, or its "
+                "folder with --suite and its name with --only",
+                param_hint="QUESTIONS",
+            )
+        questions, suite, only = None, found[0], [found[1]]
     own = {"--min": minimum, "--article": article, "--split": split, "--rows": rows,
            "--curve": curve}  # fmt: skip
     drawn = {"--only": only, "--sample": sample, "--seed": seed, "--cache": cache}
@@ -408,31 +421,27 @@ def evaluate_questions(
 
     minimums = _minimums(minimum or (), evaluate.METRICS)
     compared = configurations(session.settings, against or ())
-    measured = Measured(" ".join(against or ()))
+    measured = Measured(in_words(compared[-1], against or ()))
     # What cannot work is told before minutes of asking.
     if html is not None:
         from ui.report import check_file
 
         check_file(html)
     if suite is not None:
-        from bot.suites import find_sets, run_suites
+        from bot.suites import find_sets, open_cache
 
         find_sets(suite, only)
+        open_cache(cache)
     if questions is not None:
         asked = _of_split(evaluate.load_questions(questions), split)
         wanted = [file_or_id(name) for name in article or ()]
         measured.name = Path(questions).stem
         measured.reports = ask_all(session, asked, wanted, compared)
     if suite is not None:
-        measured.suites = [
-            run_suites(
-                suite, names=only, settings=settings, sample=sample, seed=seed,
-                progress=sys.stderr.isatty(), cache=cache,
-            )
-            for settings in compared
-        ]  # fmt: skip
-    if html is not None:
-        measured.write_page(html, session.settings)
+        measured.suites = run_all(
+            compared, suite, names=only, sample=sample, seed=seed, cache=cache
+        )
+    # What took minutes is on the terminal before a page may fail to be written.
     if as_json:
         terminal.write_json(measured.to_dict())
     else:
@@ -441,6 +450,8 @@ def evaluate_questions(
             terminal.write()
             points = evaluate.threshold_curve(measured.reports[0])
             terminal.write(evaluate.curve_table(points))
+    if html is not None:
+        measured.write_page(html, session.settings)
     below = measured.reports[0].below(minimums) if measured.reports else []
     for line in below:
         terminal.write_note(line)
@@ -550,6 +561,15 @@ def _answer(
 
 
 # -- evaluation --
+
+
+def _published(questions: str) -> tuple[Path, str] | None:
+    """Return the folder and the name of the published set that a file is of, if it is of one."""
+    if ".jsonl" not in questions:
+        return None
+    from bot.suites import set_of
+
+    return set_of(questions)
 
 
 def _check_goes_with(given: object, needed: str, options: Mapping[str, object]) -> None:

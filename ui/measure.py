@@ -26,18 +26,67 @@ T = TypeVar("T")
 
 
 def configurations(settings: Settings, against: Sequence[str]) -> list[Settings]:
-    """Return the settings in force and, where others are to be run against them, these."""
-    changed: dict[str, object] = {}
+    """Return the settings in force and, where others are to be run against them, these.
+
+    An empty value stands for none: ``model=`` reads the answers where a chat model is set.
+    """
+    changed = _changes(against)
+    if not changed:
+        return [settings]
+    given = {name: value for name, value in changed.items() if value}
+    second = settings.read(**{**settings.model_dump(), **given})
+    return [settings, second.model_copy(update={n: None for n in changed if n not in given})]
+
+
+def in_words(settings: Settings, against: Sequence[str]) -> str:
+    """Return the settings that make the second configuration, for the eye: secrets masked.
+
+    Args:
+        settings: that configuration.
+        against: what was given for it.
+    """
+    from pydantic import SecretStr
+
+    words = []
+    for name, value in _changes(against).items():
+        secret = isinstance(getattr(settings, name), SecretStr)
+        words.append(f"{name}={'***' if secret else shown(value or None)}")
+    return " ".join(words)
+
+
+def shown(value: object) -> str:
+    """Return the value of a setting that answers depend on for the eye."""
+    from bot.suites import masked
+
+    return show_value(masked(value))
+
+
+def _changes(against: Sequence[str]) -> dict[str, str]:
+    """Return the settings of ``KEY=VALUE`` by name, those that answers depend on."""
+    from bot import Settings
+    from bot.suites import MATTERS
+
+    # A key changes no answer, but without the right one there is none.
+    known = (*MATTERS, "api_key")
+    changed: dict[str, str] = {}
     for one in against:
-        name, _, value = one.partition("=")
-        if not name.strip() or not value.strip():
+        name, equals, value = (part.strip() for part in one.partition("="))
+        if not name or not equals:
             raise typer.BadParameter(
                 f"{one!r} is not KEY=VALUE, for example threshold=0.7", param_hint="--against"
             )
-        changed[name.strip()] = value.strip()
-    if not changed:
-        return [settings]
-    return [settings, settings.read(**{**settings.model_dump(), **changed})]
+        if name not in known:
+            raise typer.BadParameter(
+                f"no answer depends on {name!r}; the settings that they depend on are "
+                f"{', '.join(known)}",
+                param_hint="--against",
+            )
+        if not value and Settings.model_fields[name].default is not None:
+            raise typer.BadParameter(
+                f"{name} needs a value, for example threshold=0.7", param_hint="--against"
+            )
+        changed[name] = value
+    return changed
 
 
 def ask_all(
@@ -47,21 +96,47 @@ def ask_all(
     compared: Sequence[Settings],
 ) -> list[Report]:
     """Return a report of the questions for each configuration, on the same articles."""
-    reports = []
     with contextlib.ExitStack() as stack:
         with terminal.waiting("Opening the store…") as wait:
             bot = stack.enter_context(session.open(bundled=not wanted))
             ids = choose_articles(bot, wanted, wait) or None
-        for settings in compared:
-            with terminal.waiting("Loading the models…"):
-                one = (
-                    bot
-                    if settings is compared[0]
-                    else stack.enter_context(_same_articles(bot, settings))
-                )
+        # A configuration that cannot be used is told before minutes of asking.
+        with terminal.waiting("Loading the models…"):
+            others = [stack.enter_context(_same_articles(bot, one)) for one in compared[1:]]
+            bots = [bot, *others]
+            for one in bots:
                 one.load()
-            reports.append(one.evaluate(asked, article_ids=ids, progress=sys.stderr.isatty()))
-    return reports
+        progress = sys.stderr.isatty()
+        return [one.evaluate(asked, article_ids=ids, progress=progress) for one in bots]
+
+
+def run_all(
+    compared: Sequence[Settings], folder: Path, *, names: Sequence[str] | None, **options: Any
+) -> list[SuiteReport]:
+    """Return a report of the suites for each configuration; see ``bot.suites.run_suites``."""
+    from bot.suites import run_suites
+
+    for settings in compared[1:]:  # the first is loaded before anything is asked anyway
+        _load(settings)
+    progress = sys.stderr.isatty()
+    return [
+        run_suites(folder, names=names, settings=settings, progress=progress, **options)
+        for settings in compared
+    ]
+
+
+def _load(settings: Settings) -> None:
+    """Load the models of a configuration once, so that what is wrong with it is told."""
+    from tempfile import TemporaryDirectory
+
+    from bot import Bot
+
+    with (
+        terminal.waiting("Loading the models…"),
+        TemporaryDirectory() as folder,
+        Bot.open(articles=[], settings=settings.model_copy(update={"store": Path(folder)})) as bot,
+    ):
+        bot.load()
 
 
 @contextlib.contextmanager
@@ -79,7 +154,8 @@ def _same_articles(bot: Bot, settings: Settings) -> Iterator[Bot]:
         if settings.embedder != bot.settings.embedder:
             folder = Path(stack.enter_context(TemporaryDirectory()))
             articles = bot.articles()
-        yield stack.enter_context(Bot.open(folder, articles=articles, settings=settings))
+        settings = settings.model_copy(update={"store": folder})
+        yield stack.enter_context(Bot.open(articles=articles, settings=settings))
 
 
 @dataclass
@@ -98,13 +174,20 @@ class Measured:
     reports: Sequence[Report] = ()
     suites: Sequence[SuiteReport] = ()
 
-    def compared(self) -> tuple[Comparison | None, list[Comparison]]:
-        """Return how the two configurations differ: on the question set, and on each suite."""
+    def compared(self) -> tuple[Comparison | None, list[Comparison | None]]:
+        """Return how the two configurations differ: on the question set, and on each suite.
+
+        None stands for a suite that depends on no setting.
+        """
         from bot.compare import compare
 
         own = compare(*(r.rows for r in self.reports)) if len(self.reports) == 2 else None
         pairs = zip(*(r.suites for r in self.suites), strict=True) if self.suites else []
-        return own, [compare(*(s.rows for s in pair)) for pair in pairs if len(pair) == 2]
+        return own, [
+            compare(*(s.rows for s in pair)) if pair[0].asks else None
+            for pair in pairs
+            if len(pair) == 2
+        ]
 
     def write(self, *, rows: bool) -> None:
         """Write it to the terminal."""
@@ -119,7 +202,7 @@ class Measured:
             terminal.write()
             terminal.write_changes(f"{self.name} ({self.against})", own)
         for suite, comparison in zip(self.suites[0].suites if each else (), each, strict=True):
-            if comparison.compared:
+            if comparison and comparison.compared:
                 terminal.write()
                 name = f"{suite.name}, {suite.task} ({self.against})"
                 terminal.write_changes(name, comparison)
@@ -137,7 +220,7 @@ class Measured:
             if each:
                 second["suites"] = self.suites[1].to_dict()
                 for suite, comparison in zip(second["suites"]["suites"], each, strict=True):
-                    suite["changes"] = comparison.to_dict()
+                    suite["changes"] = comparison.to_dict() if comparison else None
             values["against"] = second
         return values
 
@@ -153,9 +236,9 @@ class Measured:
             sections.append(report.of_questions(first, self.name, settings.threshold, other, own))
         if self.suites:
             sections += report.of_suites(self.suites[0], _second(self.suites), each)
-        shown = {name: show_value(getattr(settings, name)) for name in MATTERS
-                 if getattr(settings, name) is not None}  # fmt: skip
-        report.write_page(file, sections, shown, self.against)
+        values = {name: shown(value) for name in MATTERS
+                  if (value := getattr(settings, name)) is not None}  # fmt: skip
+        report.write_page(file, sections, values, self.against)
 
 
 def _second(found: Sequence[T]) -> T | None:

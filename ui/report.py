@@ -8,14 +8,24 @@ comes from questions, answers and articles is escaped, by Jinja or as text by th
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from bot.compare import Change, Comparison
-from bot.evaluate import METRICS, Report, Row, threshold_curve
+from bot.evaluate import (
+    INTERVALS,
+    METRICS,
+    Considered,
+    MarkedPassage,
+    Report,
+    Row,
+    noticed,
+    threshold_curve,
+)
 from bot.figures import Figure, Item
 from bot.metrics import hit_at, mean, percentile
 from bot.suites import SuiteReport, describe
@@ -29,6 +39,23 @@ POINTS = 100
 
 BINS = 20
 """Bars of a histogram of scores."""
+
+LINES = 2_400
+"""Rows of published sets on a page, which its runs share; all sets then come to less than 10 MB,
+half of which is plotly."""
+
+WHOLE = 500
+"""Rows on a page up to which each is shown whole, with every passage considered."""
+
+BEST = 3
+"""Passages at the top of a trace that stay where it is cut, beside those kept and those of
+evidence."""
+
+CUT = 80
+"""Characters of a passage that stay where it is cut."""
+
+CUT_TEXT = 400
+"""Characters of an answer or a premise that stay where it is cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +100,8 @@ class Section:
         charts: its charts.
         lines: its rows.
         comparison: what came right and what went wrong by the second configuration.
+        filters: what the rows can be filtered by: flag, label and how many have it.
+        note: which rows are left out; empty where none is.
     """
 
     title: str
@@ -83,6 +112,7 @@ class Section:
     lines: Sequence[Line]
     comparison: Comparison | None = None
     filters: Sequence[tuple[str, str, int]] = field(default=())
+    note: str = ""
 
 
 def write_page(file: str | Path, sections: Sequence[Section], settings: Mapping[str, Any],
@@ -100,7 +130,9 @@ def write_page(file: str | Path, sections: Sequence[Section], settings: Mapping[
     """
     path = check_file(file)
     try:
-        path.write_text(render(sections, settings, against), encoding="utf-8")
+        text = render(sections, settings, against)
+        # Half of a surrogate pair, which JSON may hold, is no character and cannot be written.
+        path.write_text(text, encoding="utf-8", errors="replace")
     except OSError as error:
         raise _unwritable(path, error.strerror or str(error)) from error
 
@@ -116,6 +148,8 @@ def check_file(file: str | Path) -> Path:
         raise _unwritable(path, "it is a folder")
     if not path.parent.is_dir():
         raise _unwritable(path, f"there is no folder {path.parent}")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise _unwritable(path, "this account may not write there")
     return path
 
 
@@ -141,6 +175,7 @@ def render(sections: Sequence[Section], settings: Mapping[str, Any], against: st
         sections=sections,
         settings={name: value for name, value in settings.items() if value is not None},
         against=against,
+        intervals=INTERVALS,
         # Plotly's own code; a closing tag in one of its strings would end the element.
         plotly=Markup(get_plotlyjs().replace("</script", "<\\/script")),  # noqa: S704
     )
@@ -162,41 +197,52 @@ def of_questions(
         other: the run of the second configuration.
         comparison: how the two differ.
     """
-    subtitle = f"{len(report.rows):,} questions"
+    parts = [f"{len(report.rows):,} questions", *noticed(report.rows)]
+    parts += [f"against, {notice}" for notice in noticed(other.rows if other else ())]
+    subtitle = "; ".join(parts)
     return _section(
         name, subtitle, _metrics(report), _metrics(other) if other else (),
         question_charts(report.rows, threshold), report.rows, other.rows if other else (),
-        comparison,
+        comparison, limit=LINES, cut=len(report.rows) > WHOLE,
     )  # fmt: skip
 
 
 def of_suites(
     report: SuiteReport, other: SuiteReport | None = None,
-    comparisons: Sequence[Comparison] = (),
+    comparisons: Sequence[Comparison | None] = (),
 ) -> list[Section]:  # fmt: skip
     """Return a section for each suite of a report.
 
     Args:
         report: the run.
         other: the run of the second configuration.
-        comparisons: how the two differ, for each suite.
+        comparisons: how the two differ, for each suite; None for one without settings.
     """
+    limit = LINES // max(1, len(report.suites))
+    cut = sum(min(len(suite.rows), limit) for suite in report.suites) > WHOLE
     sections = []
     for i, suite in enumerate(report.suites):
+        beside = other.suites[i] if other else None
         if suite.questions:
-            charts = question_charts(suite.questions, float(report.settings["threshold"]))
+            charts = question_charts(
+                suite.questions,
+                float(report.settings["threshold"]),
+                depths=suite.task != "given",  # there is one document to find
+            )
         else:
             charts = item_charts([r for r in suite.rows if isinstance(r, Item)])
         sections.append(
             _section(
                 f"{suite.name} · {suite.task}",
-                describe(suite, report.seed),
+                describe(suite, report.seed, beside),
                 suite.figures,
-                other.suites[i].figures if other else (),
+                beside.figures if beside else (),
                 charts,
                 suite.rows,
-                other.suites[i].rows if other else (),
+                beside.rows if beside else (),
                 comparisons[i] if comparisons else None,
+                limit=limit,
+                cut=cut,
             )
         )
     return sections
@@ -211,18 +257,49 @@ def _section(
     rows: Sequence[Row | Item],
     seconds: Sequence[Row | Item],
     comparison: Comparison | None,
+    *,
+    limit: int,
+    cut: bool,
 ) -> Section:
+    """Return a section.
+
+    Args:
+        title: its name.
+        subtitle: what was asked.
+        figures: its figures.
+        others: those of the second configuration.
+        charts: its charts.
+        rows: its rows.
+        seconds: those of the second configuration.
+        comparison: how the two differ.
+        limit: how many rows are shown.
+        cut: whether what is shown of each is cut.
+    """
     changes = {c.id: c for c in comparison.changes} if comparison else {}
     second = {row.id: row for row in seconds}
-    lines = [_line(row, second.get(row.id), changes.get(row.id)) for row in rows]
+    shown, note = _shown(rows, changes, limit)
+    lines = [_line(row, second.get(row.id), changes.get(row.id), cut=cut) for row in shown]
     filters = [("all", "All", len(lines))]
     for flag in ("wrong", "refused", "right", "gained", "lost"):
         count = sum(flag in line.flags for line in lines)
         if count:
             filters.append((flag, flag.capitalize(), count))
     return Section(
-        title, subtitle, figures, {f.name: f for f in others}, charts, lines, comparison, filters
-    )
+        title, subtitle, figures, {f.name: f for f in others}, charts, lines, comparison, filters,
+        note,
+    )  # fmt: skip
+
+
+def _shown(
+    rows: Sequence[Row | Item], changes: Mapping[str, Change], limit: int
+) -> tuple[Sequence[Row | Item], str]:
+    """Return the rows to show, and which they are where that is not all."""
+    if len(rows) <= limit:
+        return rows, ""
+    first = sorted(rows, key=lambda row: (row.id not in changes, row.right is not False))[:limit]
+    order = "those that changed and the wrong ones" if changes else "the wrong ones"
+    order = "" if all(row.right is None for row in rows) else f", {order} first"
+    return first, f"{limit:,} of {len(rows):,} shown{order}; all are in the JSON (--json)."
 
 
 def _metrics(report: Report) -> list[Figure]:
@@ -232,14 +309,15 @@ def _metrics(report: Report) -> list[Figure]:
     ]
 
 
-def _line(row: Row | Item, second: Row | Item | None, change: Change | None) -> Line:
+def _line(row: Row | Item, second: Row | Item | None, change: Change | None, *, cut: bool) -> Line:
     flags = [] if change is None else ["gained" if change.right else "lost"]
     kind = "" if row.right is None else "right" if row.right else "wrong"
     flags += [kind] if kind else []
     if isinstance(row, Item):
         verdict, score = kind, f"{row.values['score']:.3f}" if "score" in row.values else ""
         values = {name: round(value, 4) for name, value in row.values.items()}
-        details = {"id": row.id, "shown": dict(row.shown), "values": values}
+        texts = {name: _cut(text, CUT_TEXT) if cut else text for name, text in row.shown.items()}
+        details = {"id": row.id, "shown": texts, "values": values}
     else:
         verdict, score = row.verdict, f"{row.score:.3f}"
         if row.refused:
@@ -247,15 +325,41 @@ def _line(row: Row | Item, second: Row | Item | None, change: Change | None) -> 
             kind = "refused" if row.answerable else "right"
         if not row.answerable:
             verdict = "refused, rightly" if row.refused else "wrong: not answerable"
-        details = _details(row, second if isinstance(second, Row) else None)
+        details = _details(row, second if isinstance(second, Row) else None, cut=cut)
     if change is not None:
         verdict = f"{change.before} → {change.after}"
     text = row.text if isinstance(row, Item) else row.question
     return Line(text, verdict, kind, tuple(flags), score, details)
 
 
-def _details(row: Row, second: Row | None) -> dict[str, Any]:
-    stages = list(dict.fromkeys(stage for c in row.trace for stage in c.scores))
+def _cut(text: str, length: int) -> str:
+    """Return a text, or its beginning and its end where it is longer."""
+    half = length // 2
+    return text if len(text) <= length else f"{text[:half]} … {text[-half:]}"
+
+
+def _cut_passage(passage: MarkedPassage) -> MarkedPassage:
+    """Return a passage with what is not cited of it cut."""
+    pieces = ((text if cited else _cut(text, CUT), cited) for text, cited in passage.pieces)
+    return replace(passage, pieces=tuple(pieces))
+
+
+def _cut_trace(trace: Sequence[Considered]) -> list[Considered]:
+    """Return the passages of a trace that tell the most: the best, those kept, those of evidence.
+
+    Their texts are cut.
+    """
+    return [
+        replace(c, text=_cut(c.text, CUT))
+        for rank, c in enumerate(trace)
+        if rank < BEST or c.kept or c.gold
+    ]
+
+
+def _details(row: Row, second: Row | None, *, cut: bool) -> dict[str, Any]:
+    trace = _cut_trace(row.trace) if cut else row.trace
+    passages = [_cut_passage(p) for p in row.passages] if cut else row.passages
+    stages = list(dict.fromkeys(stage for c in trace for stage in c.scores))
     expected = row.answers or tuple(row.extra.get("expected") or ())
     return {
         "id": row.id,
@@ -273,8 +377,10 @@ def _details(row: Row, second: Row | None) -> dict[str, Any]:
         "evidence": list(row.evidence),
         "answerable": row.answerable,
         "seconds": round(row.seconds, 3),
-        "passages": [{"title": p.title, "pieces": p.pieces} for p in row.passages],
+        "notice": row.notice or "",
+        "passages": [{"title": p.title, "pieces": p.pieces} for p in passages],
         "stages": stages,
+        "considered": len(row.trace),
         "trace": [
             {
                 "kept": c.kept,
@@ -284,7 +390,7 @@ def _details(row: Row, second: Row | None) -> dict[str, Any]:
                 "title": c.title,
                 "text": c.text,
             }
-            for c in row.trace
+            for c in trace
         ],
     }
 
@@ -292,14 +398,16 @@ def _details(row: Row, second: Row | None) -> dict[str, Any]:
 # -- charts --
 
 
-def question_charts(rows: Sequence[Row], threshold: float) -> list[Chart]:
+def question_charts(rows: Sequence[Row], threshold: float, *, depths: bool = True) -> list[Chart]:
     """Return the charts of questions: risk, scores, recall, time; those that have anything to show.
 
     Args:
         rows: the questions.
         threshold: the threshold of the run.
+        depths: whether there is anything to find, and so a recall by depth.
     """
-    charts = [_risk(rows, threshold), _scores(rows, threshold), _recall(rows), _times(rows)]
+    recall = _recall(rows) if depths else None
+    charts = [_risk(rows, threshold), _scores(rows, threshold), recall, _times(rows)]
     return [chart for chart in charts if chart is not None]
 
 
@@ -330,7 +438,7 @@ def _risk(rows: Sequence[Row], threshold: float) -> Chart | None:
         return None
     step = max(1, len(scores) // POINTS)
     tried = sorted({0.0, threshold, *scores[::step], scores[-1]})
-    points = threshold_curve(Report(tuple(rows), {}, {}, {}), tried)
+    points = threshold_curve(Report(tuple(rows), {}, {}), tried)
     known = [p for p in points if p.risk is not None and p.coverage is not None]
     if not known:
         return None
@@ -411,9 +519,11 @@ def _times(rows: Sequence[Row]) -> Chart | None:
 
 
 def _histogram(groups: Mapping[str, Iterable[float]], x: str, y: str) -> dict[str, Any]:
+    # A bar holds its left edge and not its right one: 1.0 would come after the last.
+    last = 1 - 1 / (2 * BINS)
     traces = [
-        _trace("histogram", list(values), None, name, role,
-               xbins={"start": 0, "end": 1 + 1 / BINS, "size": 1 / BINS})
+        _trace("histogram", [min(round(v, 4), last) for v in values], None, name, role,
+               xbins={"start": 0, "end": 1, "size": 1 / BINS})
         for (name, values), role in zip(groups.items(), ("first", "second"), strict=True)
     ]  # fmt: skip
     figure = _figure([t for t in traces if t["x"]], x, y)

@@ -150,7 +150,7 @@ def write_report(report: Report, *, rows: bool, other: Report | None = None) -> 
         rows: whether to write a line for each question before them.
         other: what the second configuration found, to be written beside it.
     """
-    from bot.evaluate import METRICS
+    from bot.evaluate import METRICS, noticed
 
     if rows:
         write_table(
@@ -181,6 +181,9 @@ def write_report(report: Report, *, rows: bool, other: Report | None = None) -> 
             for name in METRICS
         ),
     )
+    for which, found in (("", report), ("against, ", other)):
+        for notice in noticed(found.rows if found else ()):
+            write_note(f"Note: {which}{notice}")
 
 
 def write_suites(report: SuiteReport, other: SuiteReport | None = None) -> None:
@@ -195,8 +198,9 @@ def write_suites(report: SuiteReport, other: SuiteReport | None = None) -> None:
     for i, suite in enumerate(report.suites):
         if i:
             write()
-        write(f"{suite.name}, {suite.task}: {describe(suite, report.seed)}")
-        second = {f.name: f for f in other.suites[i].figures} if other else {}
+        beside = other.suites[i] if other else None
+        write(f"{suite.name}, {suite.task}: {describe(suite, report.seed, beside)}")
+        second = {f.name: f for f in beside.figures} if beside else {}
         write_table(
             ("Figure", *_columns(against=other is not None), ">Of", "Meaning"),
             (

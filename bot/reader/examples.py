@@ -12,6 +12,7 @@ import json
 import logging
 import random
 import re
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -120,9 +121,11 @@ def make(folder: Path, embedder: Embedder, seed: int = 0) -> tuple[list[Example]
 
 def save(examples: Iterable[Example], file: Path) -> None:
     """Write examples as gzipped JSON lines."""
-    with gzip.open(file, "wt", encoding="utf-8") as stream:
+    unfinished = file.with_suffix(".new")
+    with gzip.open(unfinished, "wt", encoding="utf-8") as stream:
         for example in examples:
             stream.write(json.dumps(asdict(example), ensure_ascii=False) + "\n")
+    unfinished.replace(file)
 
 
 def load(file: Path) -> list[Example]:
@@ -141,7 +144,7 @@ def _rows(file: Path) -> list[dict[str, Any]]:
     try:
         with gzip.open(file, "rt", encoding="utf-8") as stream:
             return [json.loads(line) for line in stream]
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError, zlib.error) as error:
         raise TrainingDataError(
             f"The training file {file} cannot be read: {error}. Give the folder that holds "
             "train/ with the sets that bot/reader/MODEL_CARD.md names."

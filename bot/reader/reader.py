@@ -13,13 +13,13 @@ from bot.reader.spans import TextSpan, best_spans
 from index.weights import READER, RERANKER
 
 if TYPE_CHECKING:
-    from tokenizers import Encoding
+    from tokenizers import Encoding, Tokenizer
 
 STRIDE = 128
 """Tokens that the windows of a long passage share, so that no answer is cut in two."""
 
-MOST_ASKED = 400
-"""Characters of a question that are read; the passage needs the rest of the window."""
+MOST_ASKED = 128
+"""Tokens of a question that are read; the passage needs the rest of the window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ class Reader:
         """Load nothing yet."""
         self._lock = threading.Lock()
         self._encoder: OnnxEncoder | None = None
+        self._questions: Tokenizer | None = None
         self._pool = pool("reader")
 
     @property
@@ -66,6 +67,7 @@ class Reader:
         with self._lock:
             if self._encoder is None:
                 encoder = OnnxEncoder(READER, RERANKER)
+                self._questions = encoder.copy_tokenizer(MOST_ASKED)
                 encoder.truncate(MAX_TOKENS, STRIDE, "only_second")
                 self._encoder = encoder
 
@@ -83,7 +85,8 @@ class Reader:
         self.load()
         assert self._encoder is not None
         windows: list[tuple[int, Encoding]] = []
-        pairs = [(question[:MOST_ASKED], text) for text in passages]
+        question = self._cut(question)
+        pairs = [(question, text) for text in passages]
         for i, encoding in enumerate(self._encoder.encode(pairs)):
             windows += [(i, e) for e in (encoding, *encoding.overflowing)]
         found: list[list[Reading]] = [[] for _ in passages]
@@ -92,6 +95,11 @@ class Reader:
         ):
             found[i].append(reading)
         return [_merged(readings) for readings in found]
+
+    def _cut(self, question: str) -> str:
+        assert self._questions is not None
+        offsets = self._questions.encode(question, add_special_tokens=False).offsets
+        return question[: offsets[-1][1]] if offsets else ""
 
     def _read(self, encoding: Encoding) -> Reading:
         assert self._encoder is not None

@@ -221,15 +221,20 @@ def train(
     encodings = tokenizer().encode_batch([(e.question, e.text) for e in training])
     steps = batches(training, encodings, recipe)
     reader = STARTS[recipe.trunk]()
+    checkpoint = output / "checkpoint.pt"
+    if start and checkpoint.exists():
+        raise TrainingDataError(
+            f"{output} holds a run already, which goes on from {checkpoint.name} and not from "
+            f"{start}. Leave out --start, or give another output folder."
+        )
     if start:
-        reader.load_state_dict(torch.load(start, weights_only=True))
+        reader.load_state_dict(torch.load(start, weights_only=True, map_location=device))
     reader.to(device).train()
     reader.freeze(recipe.frozen)
     optimiser, schedule = _optimiser(reader, recipe, len(steps))
-    checkpoint = output / "checkpoint.pt"
     done = 0
     if checkpoint.exists():
-        kept = torch.load(checkpoint, weights_only=True)
+        kept = torch.load(checkpoint, weights_only=True, map_location=device)
         if kept["recipe"] != asdict(recipe):
             raise TrainingDataError(
                 f"{checkpoint} was made by another recipe: {kept['recipe']}. Give that one, or "
@@ -277,7 +282,7 @@ def train(
 
 
 def _examples(folder: Path, output: Path, seed: int) -> tuple[list[Example], list[Example]]:
-    files = output / "examples.jsonl.gz", output / "watched.jsonl.gz"
+    files = output / f"examples-{seed}.jsonl.gz", output / f"watched-{seed}.jsonl.gz"
     if not all(file.exists() for file in files):
         for file, examples in zip(files, made.make(folder, load_embedder(), seed), strict=True):
             made.save(examples, file)

@@ -24,9 +24,10 @@ from bot import rerank
 from bot.metrics import mean
 from bot.reader import Reader
 from bot.rerank import SECOND_PROMPT, Reranker
+from bot.sets import title_of
 from bot.words import content, stem
 from index import Article
-from index.chunk import Chunking, chunk
+from index.chunk import Chunking, chunk, titled
 from index.embed import Embedder, load_embedder
 from tests.measure.common import evaluation, patched, read_rows, table
 
@@ -41,13 +42,13 @@ FUSED = 60
 RERANKED = 20
 """Passages that are reranked, of each way of finding."""
 
-WEIGHTS = (0.0, 10.0, 20.0, 30.0)
+WEIGHTS = (0.0, 10.0, 30.0)
 """Weights of the bi-encoder beside the cross-encoder."""
 
 READER = (0.5, 1.0, 2.0)
 """Weights of the reader's log odds that a passage answers, beside both."""
 
-SAMPLE = 400
+SAMPLE = 100
 """Questions of each set, seed 0, for which passages are reranked."""
 
 READ = 6
@@ -91,15 +92,13 @@ def load(folder: Path, name: str, embedder: Embedder, sample: int | None) -> Cor
         asked = random.Random(0).sample(asked, sample)
     rows = []
     for document in documents:
-        title = document["title"].replace("_", " ")
-        if multihop:
-            title = f"{document['source']}, {document['date'][:10]}: {title}"
+        title = title_of(document)
         article = Article.from_text(document["text"], title=title)
         passages = chunk(article, embedder.token_counter(), Chunking())
-        rows += [(p.text, f"{title}. {p.text}", document["doc_id"]) for p in passages]
-    texts, titled, ids = map(list, zip(*rows, strict=True))
+        rows += [(p.text, titled(title, p.text), document["doc_id"]) for p in passages]
+    texts, with_titles, ids = map(list, zip(*rows, strict=True))
     return Corpus(
-        name, texts, titled, ids, [q["question"] for q in asked],
+        name, texts, with_titles, ids, [q["question"] for q in asked],
         [q["gold_docs"] if multihop else [q["doc_id"]] for q in asked], multihop,
     )  # fmt: skip
 
@@ -230,9 +229,7 @@ def _stacked(embed: Callable[[list[str]], dict[str, Any]], texts: list[str]) -> 
 
 
 def _reranked(corpus: Corpus, ways: dict[str, Found], reranker: Reranker, of: str) -> str:
-    chosen = ["dense", "dense + BM25"]
-    if corpus.all_of:
-        chosen.append("dense + BM25, title prepended to both")
+    chosen = ["dense", "dense + BM25", "dense + BM25, title prepended to both"]
     rows: dict[tuple[str, str, str], Found] = {}
     reader = Reader()
     console = Console(stderr=True)
@@ -241,7 +238,7 @@ def _reranked(corpus: Corpus, ways: dict[str, Found], reranker: Reranker, of: st
         asked = sorted(random.Random(0).sample(asked, SAMPLE))  # no secret
     for q in track(asked, "Reranking", console=console, transient=True):
         union = sorted({i for way in chosen for i in ways[way][q][:RERANKED]})
-        for shown in ("passage", "title and passage") if corpus.all_of else ("passage",):
+        for shown in ("passage", "title and passage"):
             texts = corpus.titled if shown != "passage" else corpus.texts
             scores = _scores(reranker, corpus.questions[q], [texts[i] for i in union])
             for weight in WEIGHTS:
@@ -249,7 +246,7 @@ def _reranked(corpus: Corpus, ways: dict[str, Found], reranker: Reranker, of: st
                 for way in chosen:
                     ranked = sorted(ways[way][q][:RERANKED], key=lambda i: -total[i])
                     rows.setdefault((way, shown, f"{weight:g}"), []).append(ranked)
-                    if weight == rerank.SECOND_WEIGHT and way == "dense":
+                    if weight == rerank.SECOND_WEIGHT and way == chosen[-1]:
                         first, rest = ranked[:READ], ranked[READ:]
                         read = reader.read(corpus.questions[q], [texts[i] for i in first])
                         here = {i: r.here for i, r in zip(first, read, strict=True)}
