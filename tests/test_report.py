@@ -638,6 +638,14 @@ def test_each_run_has_a_tab(visit: Callable[..., Page]) -> None:
     expect(page.locator("section:visible .chart")).to_have_count(0)
 
 
+def test_a_verdict_does_not_lie_over_its_question(visit: Callable[..., Page]) -> None:
+    line = rows(visit()).filter(has_text="wrong: not answerable").first
+    tag, question = (line.locator(name).bounding_box() for name in (".tag", ".question"))
+    assert tag is not None
+    assert question is not None
+    assert tag["x"] + tag["width"] <= question["x"]
+
+
 def test_charts_follow_the_colour_scheme(visit: Callable[..., Page]) -> None:
     page = visit(color_scheme="light")
     title = chart(page, "Recall by depth").locator(".xtitle")

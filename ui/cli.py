@@ -410,7 +410,7 @@ def evaluate_questions(
     own = {"--min": minimum, "--article": article, "--split": split, "--rows": rows,
            "--curve": curve}  # fmt: skip
     drawn = {"--only": only, "--sample": sample, "--seed": seed, "--cache": cache}
-    _check_goes_with(questions, "QUESTIONS", own)
+    _check_goes_with(questions, "QUESTIONS of your own", own)
     _check_goes_with(suite, "--suite FOLDER", drawn)
     if questions is None and suite is None:
         raise typer.BadParameter(
