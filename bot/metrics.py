@@ -16,7 +16,7 @@ Place = tuple[str, int, int]
 """A stretch of an article: its id and half-open character offsets ``[start, end)``."""
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
-_PUNCTUATION = str.maketrans("", "", string.punctuation + "«»‹›“”„‘’‚")
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 _QUOTES = str.maketrans(dict.fromkeys("‘’‚‛′`´", "'") | dict.fromkeys("“”„‟″«»", '"'))
 # Scripts that put spaces between words; in others an answer may stand inside a run of letters.
@@ -77,10 +77,10 @@ def bootstrap_interval(
 
 
 def normalise_answer(text: str) -> str:
-    """Return an answer without case, punctuation, articles and extra white space.
+    """Return an answer without case, ASCII punctuation, articles and extra white space.
 
     As in SQuAD's official script (Rajpurkar et al. 2016, "SQuAD: 100,000+ questions for machine
-    comprehension of text"), which knows ASCII punctuation; here also typographic quotation marks.
+    comprehension of text").
     """
     return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
 

@@ -392,7 +392,10 @@ def test_a_hostile_article_is_text(
     ask(page, "What is this about?")
     assert page.evaluate("window.hacked") is None
     assert page.locator("#pane article :is(script, img, b, h1, a)").count() == 0
-    assert page.locator("#chat .message :is(script, img, b, h1)").count() == 0
+    assert page.locator("#chat .message :is(script, img, h1)").count() == 0
+    bold = page.locator("#chat .message b").all_text_contents()  # the exact answers
+    assert "stop" not in bold
+    assert all(squeeze(text) in squeeze(article.text) for text in bold)
 
 
 def test_articles_are_added_chosen_and_removed(

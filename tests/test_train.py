@@ -182,7 +182,7 @@ def test_learning_lowers_the_loss(reader: SpanReader, examples: list[Example]) -
     batch = encode(list(zip(rows, encodings, strict=True)), "cpu")
     optimiser = torch.optim.AdamW((p for p in learner.parameters() if p.requires_grad), lr=1e-3)
     before = float(loss(learner, batch).detach())
-    for _ in range(8):
+    for _ in range(16):
         optimiser.zero_grad()
         lost = loss(learner, batch)
         lost.backward()

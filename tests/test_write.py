@@ -131,7 +131,7 @@ def check(bot: Bot, answer: Answer) -> None:
         assert answer.citations == ()
     html = MarkdownIt("commonmark").enable("strikethrough").render(answer.text)
     tags = set(re.findall(r"<\s*/?\s*(\w+)", html))
-    assert tags <= {"p", "s", "ul", "ol", "li", "blockquote"}
+    assert tags <= {"p", "s", "ul", "ol", "li", "blockquote", "strong"}
     if answer.notice:
         assert "\n" not in answer.notice
 
