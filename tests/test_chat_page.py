@@ -391,9 +391,9 @@ def test_a_hostile_article_is_text(
     ask(page, "Who opened the bridge in 1911?")
     ask(page, "What is this about?")
     assert page.evaluate("window.hacked") is None
-    assert page.locator("#pane article :is(script, img, b, h1, a)").count() == 0
+    assert page.locator("#pane article :is(script, img, h1, a)").count() == 0
     assert page.locator("#chat .message :is(script, img, h1)").count() == 0
-    bold = page.locator("#chat .message b").all_text_contents()  # the exact answers
+    bold = page.locator(":is(#pane article, #chat .message) b").all_text_contents()  # exact answers
     assert "stop" not in bold
     assert all(squeeze(text) in squeeze(article.text) for text in bold)
 
