@@ -109,7 +109,7 @@ READER = Weights(
     package="askarticle",
     module="bot",
     folder="reader",
-    files={"reader.onnx": "44b146656e6c20832c1b185703a40dffceabb61dc6769dfa481fbee982217b7c"},
+    files={"reader.onnx": "fbe88d14f6ce1044a0962389f233a0b40ef98c93292c82480c4fbe5e15cff64e"},
 )
 
 _lock = threading.Lock()

@@ -253,6 +253,7 @@ def test_what_is_exported_says_what_the_network_says(tmp_path: Path) -> None:
     with torch.no_grad():
         expected = [x.numpy() for x in small(*map(torch.tensor, values))]
     for file, near in (("small.onnx", 1e-3), ("small.int8.onnx", 0.6)):
+        assert b".py" not in (tmp_path / file).read_bytes()  # no traces of where it was made
         session = onnxruntime.InferenceSession(os.fspath(tmp_path / file))
         given = {k: np.array(v) for k, v in zip(INPUTS, values, strict=True)}
         for got, want in zip(session.run(None, given), expected, strict=True):

@@ -160,3 +160,17 @@ def export(reader: SpanReader, file: Path, *, quantised: bool = True) -> None:
             quantize_dynamic(plain, file, weight_type=QuantType.QInt8, per_channel=True)
         else:
             onnx.save(onnx.load(str(plain)), str(file))
+        without_traces(file)
+
+
+def without_traces(file: Path) -> None:
+    """Take out of an ONNX file the stack traces and paths that the exporter notes at each node."""
+    import onnx
+
+    model = onnx.load(str(file))
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.initializer, *graph.value_info, *graph.input,
+                 *graph.output):  # fmt: skip
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    onnx.save(model, str(file))
