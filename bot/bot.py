@@ -103,7 +103,7 @@ class Bot:
         if settings is None:
             settings = Settings.read(**given)
         elif given:
-            settings = Settings.read(**{**settings.model_dump(), **given})
+            settings = settings.changed(**given)
         opened = Store.open(settings.store, load_embedder(settings.embedder), chunking)
         try:
             bot = cls(opened, settings)

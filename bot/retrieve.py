@@ -10,7 +10,7 @@ from statistics import fmean
 from bot.abstain import holds_count, holds_kind
 from bot.records import Candidate, Query, Ranking
 from bot.rerank import Reranker
-from bot.words import canonical, dates, names
+from bot.words import canonical, dates, names, subject
 from index import Passage, Store
 from index.chunk import titled
 
@@ -34,12 +34,6 @@ SUBJECT = 2.0
 
 KIND = 6.0
 """Logits that a text loses where it lacks the kind of thing that is asked for."""
-
-_SUBJECT = re.compile(
-    r"^\W*(?i:what|which|why|how|when|where)\b[^,?]{0,30}?\b(?:does|did|do|has|have|will|would|"
-    r"can|could|should|is|are|was)\s+(?P<name>(?:the )?[A-Z][\w.’'-]*(?:\s[A-Z][\w.’'-]*)*)\s+\w",
-)
-
 
 # What is wanted or said is somebody's own: a sentence about what another wants is no answer.
 _WANTS = re.compile(
@@ -183,9 +177,9 @@ def fit(question: str, readings: Sequence[str]) -> float:
     thing that is asked for, such as a time or a number.
     """
     change = 0.0
-    if asked := _SUBJECT.match(question):
+    if asked := subject(question):
         first = next((n for n in names(readings[-1]) if not dates(n)), "")
-        same = bool(canonical(asked["name"]) & canonical(first))
+        same = bool(canonical(asked) & canonical(first))
         change += SUBJECT if same else -SUBJECT if first and _WANTS.search(question) else 0.0
     if not (holds_kind(question, readings[0]) and holds_count(question, readings[0])):
         change -= KIND

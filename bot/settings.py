@@ -12,7 +12,7 @@ from index.errors import SettingsError
 
 PREFIX = "ASKARTICLE_"
 
-THRESHOLD = 0.3
+THRESHOLD = 0.25
 """Answerability below which the bot refuses.
 
 The highest, in steps of 0.05, that refuses no more than one in 25 of the answerable questions of
@@ -89,7 +89,18 @@ class Settings(BaseSettings):
         Raises:
             SettingsError: a value makes no sense; the message names it and where it came from.
         """
-        known = {name: value for name, value in given.items() if value is not None}
+        return cls._checked({name: value for name, value in given.items() if value is not None})
+
+    def changed(self, **given: object) -> Settings:
+        """Return these settings with some of them changed; nothing else is read from elsewhere.
+
+        Raises:
+            SettingsError: a value makes no sense; the message names it.
+        """
+        return self._checked({**self.model_dump(), **given})
+
+    @classmethod
+    def _checked(cls, known: dict[str, object]) -> Settings:
         unknown = sorted(set(known) - set(cls.model_fields))
         if unknown:
             raise SettingsError(

@@ -83,14 +83,13 @@ def _vocabulary(texts: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]
 
 @lru_cache(maxsize=4)
 def _cased(texts: tuple[str, ...]) -> dict[str, str]:
-    """Return the words that a text never has in lower case, by their lower-case form."""
+    """Return the words that no text has in lower case, by their lower-case form."""
+    seen = {w for text in texts for w in _TOKEN.findall(text) if len(w) > 2}
     forms: dict[str, str] = {}
-    for text in texts:
-        seen = {w for w in _TOKEN.findall(text) if len(w) > 2}
-        for word in sorted(w for w in seen if w[0].isupper()):
-            lower = word.lower()
-            if lower not in seen and lower not in STOPWORDS:
-                forms[lower] = min(word, forms.get(lower, word), key=str.isupper)
+    for word in sorted(w for w in seen if w[0].isupper()):
+        lower = word.lower()
+        if lower not in seen and lower not in STOPWORDS:
+            forms[lower] = min(word, forms.get(lower, word), key=str.isupper)
     return forms
 
 

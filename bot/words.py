@@ -43,6 +43,11 @@ _NAME = re.compile(
 _ADVERB = re.compile(r"(?!Italy|Sicily|Emily|Kelly|Sally|Molly|Billy|Holly|Lily)\w+ly$")
 _POSSESSIVE = re.compile(r"[’']s?$")
 
+_SUBJECT = re.compile(
+    r"^\W*(?i:what|which|why|how|when|where)\b[^,?]{0,30}?\b(?:does|did|do|has|have|will|would|"
+    r"can|could|should|is|are|was)\s+(?P<name>(?:the )?[A-Z][\w.’'-]*(?:\s[A-Z][\w.’'-]*)*)\s+\w",
+)
+
 _UNITS = {
     "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7,
     "eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14,
@@ -167,6 +172,12 @@ def names(text: str) -> list[str]:
         if len(parts) > 1 or parts[0] not in TITLES:
             found.setdefault(" ".join(parts))
     return list(found)
+
+
+def subject(question: str) -> str:
+    """Return the name of whom or what a question asks: what it does, is or says; "" for none."""
+    asked = _SUBJECT.match(question)
+    return asked["name"] if asked else ""
 
 
 def numbers(text: str) -> set[tuple[float, str]]:

@@ -239,3 +239,8 @@ def test_words_that_exist_are_left_alone(question: str) -> None:
 def test_names_typed_small_get_their_capitals_only_where_nothing_is_capital() -> None:
     assert correct("what does ukraine want", [bundled().text]) == "what does Ukraine want"
     assert correct("What does ukraine want", [bundled().text]) == "What does ukraine want"
+
+
+def test_a_word_is_a_name_only_where_no_article_has_it_small() -> None:
+    texts = ["The Capital of Alabama is Montgomery.", "A capital is a city."]
+    assert correct("where is the capital of alabama", texts) == "where is the capital of Alabama"

@@ -9,7 +9,7 @@ from dataclasses import astuple, replace
 import pytest
 
 from bot import REFUSAL, Answer, Article, Bot
-from bot.abstain import WEIGHTS, Signs, answerability, holds_count, holds_kind
+from bot.abstain import WEIGHTS, Signs, answerability, holds_count, holds_kind, look
 from bot.retrieve import DEPTH, EVIDENCE
 from bot.suggest import suggest
 from index import bundled
@@ -204,14 +204,34 @@ def test_how_many_needs_a_number_at_the_thing_counted(
 
 
 def test_answerability_rises_with_every_sign() -> None:
-    poor = Signs(best=-10, passage=-10, kind=0, counted=0, named=0, here=-8, exact=-8)
+    poor = Signs(best=-10, passage=-10, kind=0, counted=0, named=0, stranger=1, here=-8, exact=-8)
     assert answerability(poor) < 0.01
-    assert min(astuple(WEIGHTS)) >= 0
+    assert min(astuple(replace(WEIGHTS, stranger=0))) >= 0
+    assert answerability(replace(poor, stranger=0)) > answerability(poor)
     for name in ("kind", "counted", "named", "here", "exact"):
         better = replace(poor, **{name: getattr(poor, name) + 1})
         assert answerability(better) > answerability(poor), name
-    rich = Signs(best=10, passage=10, kind=1, counted=1, named=1, here=6, exact=8)
+    rich = Signs(best=10, passage=10, kind=1, counted=1, named=1, stranger=0, here=6, exact=8)
     assert answerability(rich) > 0.8
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "named", "stranger"),
+    [
+        ("What did Biden say?", "Trump said no.", 0, 1),
+        ("What did Trump say?", "Trump said no.", 1, 0),
+        ("Who saw Biden?", "Trump saw him.", 0, 0),
+        ("What has Europe offered?", "The European leaders offered help.", 1, 0),
+        ("Which EU body spoke?", "The European Union spoke.", 1, 0),
+        ("Which UN body spoke?", "The European Union spoke.", 0, 0),
+        ("Where was Annie Leibovitz born?", "Annie Leibovitz was born there.", 1, 0),
+    ],
+)
+def test_a_name_is_known_where_the_articles_mention_it(
+    question: str, text: str, named: float, stranger: float
+) -> None:
+    signs = look(question, [(text, 0.0)], 0.0, [text], here=0.0, exact=0.0)
+    assert (signs.named, signs.stranger) == (named, stranger)
 
 
 def test_every_suggested_question_is_answered(bot: Bot) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from bot import Bot, WeightsError
-from bot.exact import LEAST, Exact, choose, closed, series
+from bot.exact import LEAST, LEAST_FACT, Exact, choose, closed, series
 from bot.reader import Reader, TextSpan, load_reader
 from bot.reader.spans import LONGEST, best_spans
 from index.weights import READER, RERANKER, Weights
@@ -173,7 +173,10 @@ def test_the_likeliest_stretch_of_the_best_sentence_is_the_answer() -> None:
 
 
 def test_a_stretch_that_the_reader_does_not_believe_in_is_no_answer() -> None:
-    assert choose("When is it?", [exact(5, 9, LEAST - 0.1)], QUOTED, {"a": "x" * 99}) == ()
+    texts = {"a": "x" * 99}
+    assert choose("Why is it?", [exact(5, 9, LEAST - 0.1)], QUOTED, texts) == ()
+    assert choose("When is it?", [exact(5, 9, LEAST_FACT - 0.1)], QUOTED, texts) == ()
+    assert choose("When is it?", [exact(5, 9, LEAST_FACT + 0.1)], QUOTED, texts) != ()
     believed = exact(5, 9, LEAST)
     assert choose("When is it?", [believed], QUOTED, {"a": "x" * 99}) == (believed,)
 

@@ -9,8 +9,9 @@ import pytest
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
-from bot import Settings
+from bot import Bot, Settings
 from bot.settings import PREFIX
+from index.errors import SettingsError
 from ui.cli import app, settings_table
 
 README = Path(__file__).parent.parent / "README.md"
@@ -71,3 +72,20 @@ def test_every_setting_has_a_meaning_and_a_variable(
     monkeypatch.setenv(f"{PREFIX}{name.upper()}", value)
     read = getattr(Settings.read(), name)
     assert (read.get_secret_value() if isinstance(read, SecretStr) else str(read)) == value
+
+
+def test_settings_given_whole_are_not_filled_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    whole = Settings(store=tmp_path)
+    monkeypatch.setenv("ASKARTICLE_MODEL", "openai:other")
+    monkeypatch.setenv("ASKARTICLE_THRESHOLD", "0.9")
+    changed = whole.changed(threshold=0.5)
+    assert (changed.model, changed.threshold, changed.store) == (None, 0.5, tmp_path)
+    assert whole.changed(api_key=SecretStr("k")).threshold == whole.threshold
+    with Bot.open(settings=whole, articles=[], reranker="bundled") as bot:
+        assert (bot.settings.model, bot.settings.threshold) == (None, whole.threshold)
+    with pytest.raises(SettingsError, match="Setting threshold is 2"):
+        whole.changed(threshold=2)
+    with pytest.raises(SettingsError, match="no setting 'treshold'"):
+        whole.changed(treshold=0.5)

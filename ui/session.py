@@ -181,7 +181,7 @@ def settings_table() -> str:
 def show_value(value: object) -> str:
     """Return a setting's value for the eye: secrets and passwords in URLs masked."""
     text = "-" if value is None else str(value)
-    return re.sub(r"(?<=://)([^/@:]*):[^/@]*@", r"\1:***@", text)
+    return re.sub(r"(?<=://)([^/@:]*):[^/]*@", r"\1:***@", text)
 
 
 # -- the articles that a command names --

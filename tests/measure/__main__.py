@@ -9,10 +9,10 @@ from pathlib import Path
 DATA = ("retrieval", "reader", "suites")
 """Measurements on sets from outside, which need ``--data``."""
 
-MORE = ("reading", "sentences")
+MORE = ("reading", "sentences", "fit")
 """Measurements that do more with ``--data``."""
 
-NAMES = ("chunking", "reranking", "refusal", "fit", *MORE, *DATA)
+NAMES = ("chunking", "reranking", "refusal", *MORE, *DATA)
 
 
 def main() -> None:

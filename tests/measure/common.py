@@ -70,13 +70,15 @@ def held_out(folder: Path, *, quick: bool) -> tuple[list[Article], list[Question
         documents = read_rows(folder / "train" / f"{name}.docs.jsonl.gz")
         kept = {d["doc_id"] for d in documents if examples.is_watched(d["doc_id"])}
         others = [d for d in documents if d["doc_id"] not in kept][:DISTRACTORS]
+        ids: dict[str, str] = {}
         for document in [d for d in documents if d["doc_id"] in kept] + others:
             article = Article.from_text(document["text"], title=document["title"])
             articles[article.id] = article
+            ids[document["doc_id"]] = article.id
         for row in read_rows(folder / "train" / f"{name}.questions.jsonl.gz"):
             if row["doc_id"] in kept:
                 answers = tuple(dict.fromkeys(row["answers"]))
-                extra = {"kind": name, "split": "tune"}
+                extra = {"kind": name, "split": "tune", "article": ids[row["doc_id"]]}
                 asked.append(
                     Question(row["qid"], row["question"].strip(), (), answers, (),
                              row["answerable"], answers, extra)
