@@ -33,6 +33,9 @@ from tests.measure.common import evaluation, patched, read_rows, table
 
 SETS = ("xquad_en", "nq_oracle", "squad2_dev_eval", "multihop_rag_500")
 
+WHOLE = "squad2_dev_train"
+"""A training set whose documents are the paragraphs of a few articles."""
+
 DEPTHS = (1, 5, 10, 20, 40)
 """Passages looked at."""
 
@@ -90,6 +93,16 @@ def load(folder: Path, name: str, embedder: Embedder, sample: int | None) -> Cor
     asked = [q for q in asked if q.get("gold_docs", True)]
     if sample and sample < len(asked):
         asked = random.Random(0).sample(asked, sample)
+    return _corpus(name, documents, asked, embedder)
+
+
+def _corpus(
+    name: str,
+    documents: Sequence[dict[str, Any]],
+    asked: Sequence[dict[str, Any]],
+    embedder: Embedder,
+) -> Corpus:
+    """Return documents cut into passages, and those of the questions that they answer."""
     rows = []
     for document in documents:
         title = title_of(document)
@@ -97,10 +110,11 @@ def load(folder: Path, name: str, embedder: Embedder, sample: int | None) -> Cor
         passages = chunk(article, embedder.token_counter(), Chunking())
         rows += [(p.text, titled(title, p.text), document["doc_id"]) for p in passages]
     texts, with_titles, ids = map(list, zip(*rows, strict=True))
-    return Corpus(
-        name, texts, with_titles, ids, [q["question"] for q in asked],
-        [q["gold_docs"] if multihop else [q["doc_id"]] for q in asked], multihop,
-    )  # fmt: skip
+    known = set(ids)
+    gold = [(q["question"], q.get("gold_docs") or [q["doc_id"]]) for q in asked]
+    gold = [(question, of) for question, of in gold if known.issuperset(of)]
+    questions, answers = map(list, zip(*gold, strict=True))
+    return Corpus(name, texts, with_titles, ids, questions, answers, name.startswith("multihop"))
 
 
 # -- ways of finding --
@@ -174,9 +188,9 @@ def measure(*, quick: bool, data: Path | None = None, names: Sequence[str] = SET
     """Return the tables of all sets: finding, then reranking."""
     if data is None:
         raise SystemExit("Give the folder with the question sets: --data FOLDER")
-    data = evaluation(data)
     embedder, reranker = load_embedder(), Reranker()
-    parts = []
+    parts = [] if quick else [within_articles(data, embedder)]
+    data = evaluation(data)
     for name in names:
         corpus = load(data, name, embedder, 40 if quick else None)
         print(f"retrieval: {name}", file=sys.stderr)
@@ -192,6 +206,46 @@ def measure(*, quick: bool, data: Path | None = None, names: Sequence[str] = SET
         )
         parts.append(_reranked(corpus, ways, reranker, of))
     return "\n\n".join(parts)
+
+
+def within_articles(data: Path, embedder: Embedder) -> str:
+    """Return the table for questions that are asked of one whole article at a time."""
+    folder = data / "train"
+    asked = [q for q in read_rows(folder / f"{WHOLE}.questions.jsonl.gz") if q["answerable"]]
+    articles: dict[str, list[dict[str, Any]]] = {}
+    for document in read_rows(folder / f"{WHOLE}.docs.jsonl.gz"):
+        articles.setdefault(document["title"], []).append(document)
+    found: dict[str, list[list[float]]] = {}
+    sizes = []
+    for documents in articles.values():
+        corpus = _corpus(WHOLE, documents, asked, embedder)
+        sizes.append(len(corpus.texts))
+        plain, titled = (
+            np.array(embedder.embed_documents(t)) for t in (corpus.texts, corpus.titled)
+        )
+        questions = np.array(embedder.embed_queries(corpus.questions))
+        dense, dense_titled = by_vector(plain, questions), by_vector(titled, questions)
+        words, words_titled = by_words(corpus, corpus.texts), by_words(corpus, corpus.titled)
+        ways = {
+            "dense": dense,
+            "dense, title prepended": dense_titled,
+            "BM25 (FTS5)": words,
+            "dense + BM25": fuse(dense, words),
+            "dense + BM25, title prepended to both": fuse(dense_titled, words_titled),
+            "dense + BM25, title prepended to the words": fuse(dense, words_titled),
+        }
+        for way, ranked in ways.items():
+            found.setdefault(way, []).extend(
+                [hit(corpus, q, r, d) for d in DEPTHS] for q, r in enumerate(ranked)
+            )
+    count = len(next(iter(found.values())))
+    return table(
+        f"Share of questions with the document that answers in the first passages found, each "
+        f"asked of its own article alone; {WHOLE}: {count} questions, {len(sizes)} articles of "
+        f"{min(sizes)} to {max(sizes)} passages",
+        ["found by", *map(str, DEPTHS)],
+        [[way, *map(mean, zip(*rows, strict=True))] for way, rows in found.items()],
+    )
 
 
 def _ways(corpus: Corpus, embedder: Embedder, reranker: Reranker) -> dict[str, Found]:
@@ -217,6 +271,7 @@ def _ways(corpus: Corpus, embedder: Embedder, reranker: Reranker) -> dict[str, F
         "BM25, title prepended": words_titled,
         "dense + BM25": fuse(dense, words),
         "dense + BM25, title prepended to both": fuse(dense_titled, words_titled),
+        "dense + BM25, title prepended to the words": fuse(dense, words_titled),
         "second bi-encoder": bge,
         "second bi-encoder + BM25": fuse(bge, words),
         "dense + second bi-encoder + BM25": fuse(dense, bge, words),
