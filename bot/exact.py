@@ -44,9 +44,11 @@ _LIST = re.compile(
     re.IGNORECASE,
 )
 _FACT = re.compile(
-    r"^\W*(?:(?:and|but|so),? )?(?:(?:in|on|at|to|from|of|with|by|for|under|since|until) )?"
-    r"(?:who|whom|whose|when|where|which|how (?:many|much|long|old|far|often|tall|high|big|large|"
-    rf"fast|deep|wide|heavy|soon)|what (?!{_VERB}\b|if\b|about\b|else\b|happen)[\w-]+)\b",
+    r"^\W*(?:(?:and|but|so),? )?(?:(?:in|on|at|to|from|of|with|by|for|under|since|until|during|"
+    r"between|before|after|into|through) )?(?:who|whom|whose|when|where|which|how (?:many|much|"
+    r"long|old|far|often|tall|high|big|large|fast|deep|wide|heavy|soon)|"
+    rf"what (?!(?:{_VERB}|it|he|she|they|we|you|i|to|shall|else)\b)(?-i:[a-z])[\w-]*"
+    rf"(?: [\w-]+){{0,2}}? {_VERB})\b",
     re.IGNORECASE,
 )
 _NAME = r"(?:the )?[A-Z0-9][\w.’'-]*(?: (?:(?:of|the|de) )*[A-Z0-9][\w.’'-]*)*"

@@ -89,7 +89,8 @@ class Settings(BaseSettings):
         Raises:
             SettingsError: a value makes no sense; the message names it and where it came from.
         """
-        return cls._checked({name: value for name, value in given.items() if value is not None})
+        known = {name: value for name, value in given.items() if value is not None}
+        return cls._checked(known, f", or to {PREFIX}{{}} in the environment or .env")
 
     def changed(self, **given: object) -> Settings:
         """Return these settings with some of them changed; nothing else is read from elsewhere.
@@ -100,7 +101,7 @@ class Settings(BaseSettings):
         return self._checked({**self.model_dump(), **given})
 
     @classmethod
-    def _checked(cls, known: dict[str, object]) -> Settings:
+    def _checked(cls, known: dict[str, object], where: str = "") -> Settings:
         unknown = sorted(set(known) - set(cls.model_fields))
         if unknown:
             raise SettingsError(
@@ -114,5 +115,5 @@ class Settings(BaseSettings):
             name = str(first["loc"][0]) if first["loc"] else "?"
             raise SettingsError(
                 f"Setting {name} is {first.get('input')!r}: {first['msg'].lower()}. Give another "
-                f"value to {name}, or to {PREFIX}{name.upper()} in the environment or .env."
+                f"value to {name}{where.format(name.upper())}."
             ) from error

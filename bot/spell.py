@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -18,6 +19,10 @@ COMMON = 20_000
 The vocabulary is ordered by frequency; beyond this rank stand fragments and rare names, of which
 some are also misspellings ("wat").
 """
+
+NAMED = 5
+"""Times more often that a word has a capital than not where it counts as a name: one "trump card"
+makes no common noun of Trump, while headings give any word a capital now and then."""
 
 _TOKEN = re.compile(r"[^\W\d_]+")
 _QUESTION = frozenset("who what when where why how which whose whom".split())
@@ -83,12 +88,12 @@ def _vocabulary(texts: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]
 
 @lru_cache(maxsize=4)
 def _cased(texts: tuple[str, ...]) -> dict[str, str]:
-    """Return the words that no text has in lower case, by their lower-case form."""
-    seen = {w for text in texts for w in _TOKEN.findall(text) if len(w) > 2}
+    """Return the words that the texts have with a capital nearly always, by their small form."""
+    seen = Counter(w for text in texts for w in _TOKEN.findall(text) if len(w) > 2)
     forms: dict[str, str] = {}
     for word in sorted(w for w in seen if w[0].isupper()):
         lower = word.lower()
-        if lower not in seen and lower not in STOPWORDS:
+        if lower not in STOPWORDS and seen[word] >= NAMED * seen[lower]:
             forms[lower] = min(word, forms.get(lower, word), key=str.isupper)
     return forms
 

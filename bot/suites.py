@@ -562,7 +562,7 @@ class SuiteReport:
 
 def masked(value: object) -> object:
     """Return the value of a setting without the name and password that stand in a URL."""
-    return re.sub(r"(?<=://)[^/\s]*@", "***@", value) if isinstance(value, str) else value
+    return re.sub(r"(?<=://)[^/?#\s]*@", "***@", value) if isinstance(value, str) else value
 
 
 def find_sets(folder: str | Path, wanted: Sequence[str] | None = None) -> tuple[Path, list[str]]:

@@ -44,8 +44,9 @@ _ADVERB = re.compile(r"(?!Italy|Sicily|Emily|Kelly|Sally|Molly|Billy|Holly|Lily)
 _POSSESSIVE = re.compile(r"[’']s?$")
 
 _SUBJECT = re.compile(
-    r"^\W*(?i:what|which|why|how|when|where)\b[^,?]{0,30}?\b(?:does|did|do|has|have|will|would|"
-    r"can|could|should|is|are|was)\s+(?P<name>(?:the )?[A-Z][\w.’'-]*(?:\s[A-Z][\w.’'-]*)*)\s+\w",
+    r"^\W*(?i:what|which|why|how|when|where)\b[^,?]{0,30}?(?:\b(?:does|did|do|has|have|will|would|"
+    rf"can|could|should|is|are|was)|[’']s)\s+(?P<name>(?:the )?{_CAPITAL}[\w.’'-]*"
+    rf"(?:\s{_CAPITAL}[\w.’'-]*)*)\s+\w",
 )
 
 _UNITS = {

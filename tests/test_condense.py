@@ -241,6 +241,8 @@ def test_names_typed_small_get_their_capitals_only_where_nothing_is_capital() ->
     assert correct("What does ukraine want", [bundled().text]) == "What does ukraine want"
 
 
-def test_a_word_is_a_name_only_where_no_article_has_it_small() -> None:
+def test_a_word_is_a_name_where_it_nearly_always_has_a_capital() -> None:
     texts = ["The Capital of Alabama is Montgomery.", "A capital is a city."]
     assert correct("where is the capital of alabama", texts) == "where is the capital of Alabama"
+    texts = ["Bush spoke. Bush left. Bush won. Then Bush and Bush met.", "A bush grew."]
+    assert correct("what did bush say", texts) == "what did Bush say"

@@ -10,6 +10,7 @@ import pytest
 
 from bot import REFUSAL, Answer, Article, Bot
 from bot.abstain import WEIGHTS, Signs, answerability, holds_count, holds_kind, look
+from bot.mentions import Mentions
 from bot.retrieve import DEPTH, EVIDENCE
 from bot.suggest import suggest
 from index import bundled
@@ -221,10 +222,10 @@ def test_answerability_rises_with_every_sign() -> None:
         ("What did Biden say?", "Trump said no.", 0, 1),
         ("What did Trump say?", "Trump said no.", 1, 0),
         ("Who saw Biden?", "Trump saw him.", 0, 0),
-        ("What has Europe offered?", "The European leaders offered help.", 1, 0),
         ("Which EU body spoke?", "The European Union spoke.", 1, 0),
         ("Which UN body spoke?", "The European Union spoke.", 0, 0),
         ("Where was Annie Leibovitz born?", "Annie Leibovitz was born there.", 1, 0),
+        ("What did Donald J. Trump say?", "Trump said no.", 0.5, 0),
     ],
 )
 def test_a_name_is_known_where_the_articles_mention_it(
@@ -232,6 +233,38 @@ def test_a_name_is_known_where_the_articles_mention_it(
 ) -> None:
     signs = look(question, [(text, 0.0)], 0.0, [text], here=0.0, exact=0.0)
     assert (signs.named, signs.stranger) == (named, stranger)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "share"),
+    [
+        ("Europe", "The European leaders offered help.", 1),
+        ("Denmark", "The Danish minister proposed it.", 1),
+        ("Netherlands", "It is a Dutch plan.", 1),
+        ("Mr. Trump", "Trump said no.", 1),
+        ("Donald J. Trump", "Trump said no.", 0.5),
+        ("Russia-Ukraine", "Russia and Ukraine met.", 1),
+        ("Beyonce", "Beyoncé sang.", 1),
+        ("the FBI", "The Federal Bureau of Investigation found it.", 1),
+        ("FBI", "The F.B.I. found it.", 1),
+        ("NASA’s", "The National Aeronautics and\nSpace Administration flew.", 1),
+        ("DOJ", "The Department of Justice sued.", 1),
+        ("FBI", "The Federal Agency of Investigation found it.", 0),
+        ("Norman", "That is the norm.", 0),
+        ("Biden", "Trump said no.", 0),
+    ],
+)
+def test_articles_mention_a_name_in_other_forms(name: str, text: str, share: float) -> None:
+    assert Mentions([text]).share(name) == share
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["What does Mr. Trump want?", "What does Donald J. Trump want?",
+     "When did the Russia-Ukraine war start?", "What did the Polish leaders say?"],
+)  # fmt: skip
+def test_a_title_an_initial_or_a_hyphen_makes_no_stranger(bot: Bot, question: str) -> None:
+    assert not bot.ask(question).refused
 
 
 def test_every_suggested_question_is_answered(bot: Bot) -> None:

@@ -68,7 +68,7 @@ def test_every_setting_has_a_meaning_and_a_variable(
     assert field.description
     assert field.description.endswith(".")
     default = field.get_default(call_default_factory=True)
-    value = {float: "0.25", int: "1234"}.get(type(default), "ERROR")
+    value = {float: "0.75", int: "1234"}.get(type(default), "ERROR")
     monkeypatch.setenv(f"{PREFIX}{name.upper()}", value)
     read = getattr(Settings.read(), name)
     assert (read.get_secret_value() if isinstance(read, SecretStr) else str(read)) == value

@@ -33,9 +33,7 @@ def configurations(settings: Settings, against: Sequence[str]) -> list[Settings]
     changed = _changes(against)
     if not changed:
         return [settings]
-    given = {name: value for name, value in changed.items() if value}
-    second = settings.read(**{**settings.model_dump(), **given})
-    return [settings, second.model_copy(update={n: None for n in changed if n not in given})]
+    return [settings, settings.changed(**{name: value or None for name, value in changed.items()})]
 
 
 def in_words(settings: Settings, against: Sequence[str]) -> str:

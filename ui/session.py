@@ -6,7 +6,6 @@ import contextlib
 import inspect
 import logging
 import os
-import re
 import sys
 from functools import cached_property
 from pathlib import Path
@@ -179,9 +178,10 @@ def settings_table() -> str:
 
 
 def show_value(value: object) -> str:
-    """Return a setting's value for the eye: secrets and passwords in URLs masked."""
-    text = "-" if value is None else str(value)
-    return re.sub(r"(?<=://)([^/@:]*):[^/]*@", r"\1:***@", text)
+    """Return a setting's value for the eye, without the name and password that stand in a URL."""
+    from bot.suites import masked
+
+    return "-" if value is None else str(masked(str(value)))
 
 
 # -- the articles that a command names --
