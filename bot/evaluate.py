@@ -46,7 +46,6 @@ __all__ = [
     "Report",
     "Row",
     "ThresholdPoint",
-    "curve_table",
     "evaluate",
     "judge",
     "load_questions",
@@ -684,19 +683,3 @@ def threshold_curve(
             )
         )
     return points
-
-
-def curve_table(points: Sequence[ThresholdPoint]) -> str:
-    """Return thresholds and what they would do as a Markdown table."""
-
-    def shown(value: float | None) -> str:
-        return "–" if value is None else f"{value:.3f}"
-
-    lines = [
-        "| threshold | unanswerable refused | answerable refused | coverage | risk |",
-        "|---:|---:|---:|---:|---:|",
-    ]
-    for p in points:
-        values = (p.refusal_recall, p.false_refusals, p.coverage, p.risk)
-        lines.append(f"| {p.threshold:.2f} | {' | '.join(map(shown, values))} |")
-    return "\n".join(lines)

@@ -49,10 +49,10 @@ class Question:
 def load_questions(path: str | Path) -> list[Question]:
     """Read a question set: a JSON object a line.
 
-    Each has ``id``, ``question``, ``history`` (role/content objects), ``answers`` and
-    ``evidence`` (lists of strings) and ``answerable`` (true or false); an answerable one needs
-    answers or evidence. ``short`` may list exact answers. Further fields are kept in
-    ``Question.extra``. Blank lines are skipped.
+    Each has ``id``, ``question``, ``answers`` and ``evidence`` (lists of strings) and
+    ``answerable`` (true or false); an answerable one needs answers or evidence. ``history``
+    (role/content objects) may hold the earlier messages and ``short`` exact answers. Further fields
+    are kept in ``Question.extra``. Blank lines are skipped.
 
     Raises:
         QuestionSetError: the file, its line and what is wrong there.
@@ -106,7 +106,7 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "answerable": (lambda v: isinstance(v, bool), "true or false"),
 }
 
-_OPTIONAL: dict[str, Any] = {"short": []}
+_OPTIONAL: dict[str, Any] = {"short": [], "history": []}
 
 
 def _are_strings(value: Any) -> bool:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+import os
+from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from index.errors import SettingsError
+
+log = logging.getLogger(__name__)
 
 PREFIX = "ASKARTICLE_"
 
@@ -73,9 +79,8 @@ class Settings(BaseSettings):
         default_factory=lambda: platformdirs.user_data_path("askarticle") / "feedback.jsonl",
         description="File that thumbs up and down are appended to.",
     )
-    log_level: str = Field(
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
         "WARNING",
-        pattern="^(DEBUG|INFO|WARNING|ERROR|CRITICAL)$",
         description="Least severe level of log lines that are shown.",
     )
 
@@ -90,6 +95,9 @@ class Settings(BaseSettings):
             SettingsError: a value makes no sense; the message names it and where it came from.
         """
         known = {name: value for name, value in given.items() if value is not None}
+        for name in sorted(n for n in os.environ if n.upper().startswith(PREFIX)):
+            if name.upper().removeprefix(PREFIX).lower() not in cls.model_fields:
+                _warn(name)
         return cls._checked(known, f", or to {PREFIX}{{}} in the environment or .env")
 
     def changed(self, **given: object) -> Settings:
@@ -113,7 +121,14 @@ class Settings(BaseSettings):
         except ValidationError as error:
             first = error.errors()[0]
             name = str(first["loc"][0]) if first["loc"] else "?"
+            message = first["msg"][:1].lower() + first["msg"][1:]
             raise SettingsError(
-                f"Setting {name} is {first.get('input')!r}: {first['msg'].lower()}. Give another "
+                f"Setting {name} is {first.get('input')!r}: {message}. Give another "
                 f"value to {name}{where.format(name.upper())}."
             ) from error
+
+
+@lru_cache
+def _warn(variable: str) -> None:
+    """Say once that a variable, perhaps a misspelt one, changes nothing."""
+    log.warning("The variable %s names no setting and changes nothing.", variable)

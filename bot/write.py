@@ -25,7 +25,7 @@ from bot.records import REFUSAL, Draft, Message, Ranking, Turn
 from bot.reply import LONGEST_REPLY, Reply, Resolver, lift_markers, spoken
 from bot.rerank import Reranker
 from bot.settings import Settings
-from index.errors import ModelUnavailable
+from index.errors import ModelUnavailable, SettingsError
 from prompts import load
 
 if TYPE_CHECKING:
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-EXTRAS = {
-    "openai": "openai",
-    "anthropic": "anthropic",
-    "google_genai": "google",
-    "ollama": "ollama",
+PACKAGES = {
+    "openai": "langchain-openai",
+    "anthropic": "langchain-anthropic",
+    "google_genai": "langchain-google-genai",
+    "ollama": "langchain-ollama",
 }
-"""The extra of this package that installs a provider, by the provider's name."""
+"""The package of each provider, which an extra of this one installs."""
 
 PLACES = {"ollama": "http://127.0.0.1:11434"}
 """Where the server of a provider is unless a setting says otherwise; others know it themselves."""
@@ -203,7 +203,8 @@ def open_writer(settings: Settings, model: BaseChatModel | None = None) -> Write
     """Return the writer that the settings name; None where no model is configured.
 
     Raises:
-        ModelUnavailable: the model's name, package or key is missing or wrong.
+        SettingsError: the model's name names none that there could be.
+        ModelUnavailable: its package or key is missing or wrong.
     """
     if model is not None:
         name = getattr(model, "model_name", None) or getattr(model, "model", None)
@@ -214,9 +215,9 @@ def open_writer(settings: Settings, model: BaseChatModel | None = None) -> Write
     provider, _, rest = name.partition(":")
     if not provider or not rest:
         lack = "gives no name of a model" if provider and ":" in name else "names no provider"
-        raise ModelUnavailable(
+        raise SettingsError(
             f"The model {name!r} {lack}; write it as provider:name, for example "
-            "openai:gpt-4.1-mini or ollama:qwen3:4b"
+            "openai:gpt-4.1-mini or ollama:qwen3:4b."
         )
     provider = {"google": "google_genai"}.get(provider, provider)
     from langchain.chat_models import init_chat_model
@@ -224,16 +225,18 @@ def open_writer(settings: Settings, model: BaseChatModel | None = None) -> Write
     try:
         chat = init_chat_model(rest, model_provider=provider, **_options(settings, provider))
     except ImportError as error:
-        extra = EXTRAS.get(provider)
-        how = f"pip install 'askarticle[{extra}]'" if extra else _reason(error)
+        how = f"pip install {PACKAGES[provider]}" if provider in PACKAGES else _reason(error)
         raise ModelUnavailable(
             f"The package for {provider} models is not installed. Install it: {how}"
         ) from error
     except Exception as error:
         said = str(error).lower()
         if "unsupported" in said and "provider" in said:
-            why = f"there is no provider {provider!r}; the usual ones are {', '.join(EXTRAS)}"
-        elif "credential" in said or "api_key" in said or "api key" in said:
+            raise SettingsError(
+                f"The model {name!r} cannot be set up: there is no provider {provider!r}; the "
+                f"usual ones are {', '.join(PACKAGES)}."
+            ) from error
+        if "credential" in said or "api_key" in said or "api key" in said:
             why = "no key is given; set ASKARTICLE_API_KEY or the provider's own variable"
         else:
             key = settings.api_key.get_secret_value() if settings.api_key else ""

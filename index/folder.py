@@ -75,7 +75,14 @@ def _write_whole(store: Path, file: Path, record: object) -> None:
 
 
 def stored_articles(store: Path, *, skip_damaged: bool = False) -> dict[str, Kept]:
-    """Return the articles of a store by id, in the order added."""
+    """Return the articles of a store by id, in the order added.
+
+    Raises:
+        StoreNotWritable: it is no folder.
+        StoreDamaged: an article cannot be read, and is not to be skipped.
+    """
+    if store.is_file():
+        raise StoreNotWritable(unwritable(store, "it is a file"))
     found: list[Kept] = []
     for file in sorted((store / "articles").glob("*.json")):
         try:

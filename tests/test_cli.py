@@ -239,7 +239,7 @@ def test_add_list_and_remove(run: Run, article: Path) -> None:
     assert added.exit_code == 0
     assert added.stderr == ""
     article_id = added.stdout.split()[0]
-    assert re.fullmatch(rf"{article_id}  The old harbour  \(\d+ passages\)\n", added.stdout)
+    assert re.fullmatch(rf"{article_id}  The old harbour  \(\d+ passages?\)\n", added.stdout)
     assert "was there already" in run("add", article).stdout
     length = len("The harbour of Brenn was built in 1612.")
     row = run("list").stdout.rstrip("\n").split("\t")
@@ -382,7 +382,7 @@ def test_eval_prints_a_table_of_metrics(run: Run, article: Path, questions: Path
     assert list(values) == list(METRICS)
     assert values["questions"] == "2"
     assert values["answer"] == values["refusal_recall"] == "1.000"
-    assert curve.startswith("| threshold |")
+    assert [len(line.split("\t")) for line in curve.splitlines()] == [5] * 21
 
 
 def test_eval_json_and_a_split(run: Run, article: Path, questions: Path) -> None:
@@ -548,7 +548,7 @@ def test_eval_loads_both_configurations_before_it_asks(
 def test_eval_against_no_model_reads(
     run: Run, article: Path, questions: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("ASKARTICLE_MODEL", "nobody:nothing")
+    monkeypatch.setenv("ASKARTICLE_MODEL", "openai:nothing")
     args = ("eval", questions, "--article", article, "--split", "tune", "--against", "model=")
     result = run(*args)
     assert result.exit_code == 0

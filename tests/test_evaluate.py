@@ -35,7 +35,6 @@ from bot.evaluate import (
     Question,
     Report,
     Row,
-    curve_table,
     evaluate,
     load_questions,
     threshold_curve,
@@ -574,15 +573,6 @@ def test_threshold_curve_falls_and_rises_as_it_must(report: Report) -> None:
         assert (before.refusal_recall or 0) <= (after.refusal_recall or 0)
 
 
-def test_curve_table(report: Report) -> None:
-    lines = curve_table(threshold_curve(report, [0.0, 0.5])).split("\n")
-    assert lines[2:] == [
-        "| 0.00 | 0.000 | 0.000 | 1.000 | – |",
-        "| 0.50 | 0.500 | 0.200 | 0.714 | 0.400 |",
-    ]
-    assert len({line.count("|") for line in lines}) == 1
-
-
 # -- question sets --
 
 
@@ -617,6 +607,11 @@ def test_a_question_set_is_read(tmp_path: Path) -> None:
     assert other.extra == {"split": "tune"}
 
 
+def test_history_may_be_left_out(tmp_path: Path) -> None:
+    alone = {name: value for name, value in GOOD.items() if name != "history"}
+    assert load_questions(written(tmp_path, alone))[0].history == ()
+
+
 def test_exact_answers_may_be_listed(tmp_path: Path) -> None:
     (found,) = load_questions(written(tmp_path, {**GOOD, "short": ["May", "in May"]}))
     assert found.short == ("May", "in May")
@@ -640,7 +635,7 @@ def test_an_overview_needs_no_accepted_string(tmp_path: Path) -> None:
         ("[" * 100_000, "this is not JSON"),
         ("[1, 2]", "this is a list; write an object with the fields id, question"),
         *((({k: v for k, v in GOOD.items() if k != name}), f"the field '{name}' is missing")
-          for name in ("id", "question", "history", "answers", "evidence", "answerable")),
+          for name in ("id", "question", "answers", "evidence", "answerable")),
         ({**GOOD, "id": 7}, "the field 'id' is 7; give a string"),
         ({**GOOD, "id": " "}, "the field 'id' is \" \"; give a string that is not blank"),
         ({**GOOD, "question": None}, "the field 'question' is null"),

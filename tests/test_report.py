@@ -206,7 +206,7 @@ def test_every_row_is_on_it(contents: Contents) -> None:
         assert (shown["short"], shown["evidence"]) == (given.short or "", list(given.evidence))
         assert (shown["answerable"], shown["seconds"]) == (given.answerable, 0.25)
     tags = [c for _, a in contents.elements if (c := a.get("class") or "").startswith("tag ")]
-    assert tags[:5] == ["tag right", "tag wrong", "tag refused", "tag right", "tag wrong"]
+    assert tags[:5] == ["tag wrong", "tag right", "tag refused", "tag right", "tag wrong"]
     said = [text.strip() for text in contents.texts]
     for verdict in ("right → refused", "wrong → right", "refused", "refused, rightly",
                     "wrong: not answerable", "right"):  # fmt: skip

@@ -74,6 +74,14 @@ def test_every_setting_has_a_meaning_and_a_variable(
     assert (read.get_secret_value() if isinstance(read, SecretStr) else str(read)) == value
 
 
+def test_a_misspelt_variable_is_told_of(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("ASKARTICLE_TRESHOLD", "0.5")
+    Settings.read()
+    assert "ASKARTICLE_TRESHOLD names no setting" in caplog.text
+
+
 def test_settings_given_whole_are_not_filled_from_the_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

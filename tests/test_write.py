@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from bot.cite import MARKER
 from bot.reply import MOST_CLAIMS, Reply, Resolver
 from bot.verify import support
 from bot.write import Writer, open_writer
-from index import Article, ModelUnavailable, bundled
+from index import Article, ModelUnavailable, SettingsError, bundled
 from tests.llm_server import small_model_server
 
 QUESTION = "What does Ukraine demand?"
@@ -550,14 +551,10 @@ def _free_port() -> int:
 @pytest.mark.parametrize(
     ("model", "fields", "why"),
     [
-        ("anthropic:claude-x", {}, r"pip install 'askarticle\[anthropic\]'"),
-        ("google:gemini-x", {}, r"pip install 'askarticle\[google\]'"),
+        ("anthropic:claude-x", {}, "pip install langchain-anthropic;"),
+        ("google:gemini-x", {}, "pip install langchain-google-genai;"),
         ("mistralai:x", {}, "langchain-mistralai"),
         ("openai:gpt-x", {}, "no key is given; set ASKARTICLE_API_KEY"),
-        ("nosuch:x", {}, "there is no provider 'nosuch'"),
-        ("gpt-4.1", {}, "names no provider; write it as provider:name"),
-        (":gpt-4.1", {}, "names no provider"),
-        ("openai:", {}, "gives no name of a model"),
         ("openai:x", {"base_url": "http://me:secret@127.0.0.1:PORT/v1"}, "no server answers at"),
         ("openai:x", {"base_url": "nonsense"}, "no server answers at nonsense"),
     ],
@@ -578,6 +575,21 @@ def test_model_that_cannot_be_set_up_is_read_instead(
         assert answer.model is None
         assert answer.citations
     assert bot.articles()  # the shared store is still open
+
+
+@pytest.mark.parametrize(
+    ("model", "why"),
+    [
+        ("nosuch:x", "there is no provider 'nosuch'; the usual ones are openai"),
+        ("gpt-4.1", "names no provider; write it as provider:name"),
+        (":gpt-4.1", "names no provider"),
+        ("openai:", "gives no name of a model"),
+    ],
+)
+def test_name_that_no_model_can_have_is_an_error(tmp_path: Path, model: str, why: str) -> None:
+    with pytest.raises(SettingsError, match=why):
+        Bot.open(tmp_path, model=model, articles=[])
+    Bot.open(tmp_path, articles=[]).close()  # the store was given back
 
 
 @pytest.mark.parametrize("model", ["", "  "])

@@ -226,8 +226,9 @@ def add(
             known = {a.id for a in bot.articles()}
             stored = bot.add(loaded, progress=wait.counting(f"Indexing {loaded.title}"))
             state = ", was there already" if stored.id in known else ""
-            passages = bot.store.count([stored.id])
-            terminal.write(f"{stored.id}  {stored.title}  ({passages} passages{state})")
+            count = bot.store.count([stored.id])
+            passages = "1 passage" if count == 1 else f"{count} passages"
+            terminal.write(f"{stored.id}  {stored.title}  ({passages}{state})")
     if failed:
         raise typer.Exit(1)
 
@@ -449,7 +450,7 @@ def evaluate_questions(
         if curve:
             terminal.write()
             points = evaluate.threshold_curve(measured.reports[0])
-            terminal.write(evaluate.curve_table(points))
+            terminal.write_curve(points)
     if html is not None:
         measured.write_page(html, session.settings)
     below = measured.reports[0].below(minimums) if measured.reports else []

@@ -328,6 +328,7 @@ def _line(row: Row | Item, second: Row | Item | None, change: Change | None, *, 
         details = _details(row, second if isinstance(second, Row) else None, cut=cut)
     if change is not None:
         verdict = f"{change.before} → {change.after}"
+        kind = "right" if change.right else "wrong"
     text = row.text if isinstance(row, Item) else row.question
     return Line(text, verdict, kind, tuple(flags), score, details)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from bot import Answer, Citation
     from bot.compare import Comparison
-    from bot.evaluate import Report
+    from bot.evaluate import Report, ThresholdPoint
     from bot.suites import SuiteReport
 
 SPINNER_AFTER = 1.0
@@ -184,6 +184,24 @@ def write_report(report: Report, *, rows: bool, other: Report | None = None) -> 
     for which, found in (("", report), ("against, ", other)):
         for notice in noticed(found.rows if found else ()):
             write_note(f"Note: {which}{notice}")
+
+
+def write_curve(points: Sequence[ThresholdPoint]) -> None:
+    """Write what each threshold would do."""
+
+    def shown(value: float | None) -> str:
+        return "-" if value is None else f"{value:.3f}"
+
+    write_table(
+        (">Threshold", ">Unanswerable refused", ">Answerable refused", ">Coverage", ">Risk"),
+        (
+            (
+                f"{p.threshold:.2f}",
+                *map(shown, (p.refusal_recall, p.false_refusals, p.coverage, p.risk)),
+            )
+            for p in points
+        ),
+    )
 
 
 def write_suites(report: SuiteReport, other: SuiteReport | None = None) -> None:
@@ -362,8 +380,9 @@ def _draw_answer(console: Console, answer: Answer) -> None:
 
 
 def _title(answer: Answer, citation: Citation) -> str:
-    """Return what tells a quote's article, where the answer cites more than one."""
-    several = len({c.article_id for c in answer.citations}) > 1
+    """Return what tells a quote's article, where more than one was searched or is cited."""
+    seen = {c.passage.article_id for c in answer.trace} | {c.article_id for c in answer.citations}
+    several = len(seen) > 1
     return f" ({citation.title})" if several else ""
 
 

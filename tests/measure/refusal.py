@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bot.evaluate import Report, curve_table, threshold_curve
-from tests.measure.common import HALVES, ask_all, caption, opened, questions, table
+from bot.evaluate import Report, threshold_curve
+from tests.measure.common import HALVES, ask_all, opened, questions, table
 
 THRESHOLDS = [i / 20 for i in range(2, 17)]
 
@@ -17,8 +17,12 @@ def measure(*, quick: bool) -> str:
     rows: list[list[object]] = []
     for half, part in report.by("split").items():
         what = f"Risk and coverage by threshold; {half} half ({HALVES[half]}, "
-        parts.append(caption(f"{what}{len(part.rows)} questions)"))
-        parts.append(curve_table(threshold_curve(part, THRESHOLDS)))
+        titles = ["threshold", "unanswerable refused", "answerable refused", "coverage", "risk"]
+        curve = [
+            [f"{p.threshold:.2f}", p.refusal_recall, p.false_refusals, p.coverage, p.risk]
+            for p in threshold_curve(part, THRESHOLDS)
+        ]
+        parts.append(table(f"{what}{len(part.rows)} questions)", titles, curve))
         rows.append([half, *areas(part)])
     what = f"AUROC of the answerability score; both halves ({len(asked)} questions)"
     titles = ["half", "all", "without paraphrases"]
