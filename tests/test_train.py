@@ -18,8 +18,10 @@ from typer.testing import CliRunner
 
 from bot.metrics import contains_answer
 from bot.reader import examples as made
+from bot.reader import load_reader
 from bot.reader.examples import Example, TrainingDataError
-from bot.reader.model import INPUTS, SpanReader, export, from_reranker
+from bot.reader.model import INPUTS, SpanReader, export, from_reranker, from_shipped
+from bot.reader.spans import best_spans
 from bot.reader.train import RECIPE, app, batches, encode, loss, tokenizer, train
 from bot.rerank import Reranker
 from index.embed import load_embedder
@@ -261,3 +263,23 @@ def test_what_is_exported_says_what_the_network_says(tmp_path: Path) -> None:
     assert (tmp_path / "small.int8.onnx").stat().st_size < (
         tmp_path / "small.onnx"
     ).stat().st_size / 3
+
+
+def test_the_shipped_weights_can_be_trained_further() -> None:
+    question, passage = "When does it open?", "The harbour of Bergen opens on 4 May at noon."
+    encoding = tokenizer().encode(question, passage)
+    inputs = {
+        "input_ids": torch.tensor([encoding.ids]),
+        "attention_mask": torch.tensor([encoding.attention_mask]),
+        "token_type_ids": torch.tensor([encoding.type_ids]),
+    }
+    with torch.no_grad():
+        starts, ends, here = (x.numpy()[0] for x in from_shipped().eval()(**inputs))
+    (span, *_), reading = (
+        best_spans(encoding, starts, ends),
+        load_reader().read(question, [passage]),
+    )
+    (first, *_) = reading[0].spans
+    assert passage[span.start : span.end] == passage[first.start : first.end] == "4 May at noon"
+    assert float(here) == pytest.approx(reading.here, abs=1.0)
+    assert span.logit == pytest.approx(first.logit, abs=1.5)

@@ -6,14 +6,15 @@ import logging
 import re
 import tempfile
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from index.embed import quiet_models
-from index.weights import EMBEDDER, RERANKER, Weights
+from index.weights import EMBEDDER, READER, RERANKER, Weights
 
 if TYPE_CHECKING:
     from transformers import BertModel
@@ -61,12 +62,32 @@ def from_reranker() -> SpanReader:
     The reranker was trained to see whether a passage answers a query: its relevance head is where
     "here" starts from.
     """
+    state = dequantise(RERANKER)
+    reader = SpanReader(_trunk(state))
+    reader.trunk.load_state_dict(
+        {k.removeprefix("bert."): v for k, v in state.items() if k.startswith("bert.")}
+    )
+    with torch.no_grad():
+        reader.here.weight.copy_(state["classifier.weight"])
+        reader.here.bias.copy_(state["classifier.bias"])
+    return reader
+
+
+def from_shipped() -> SpanReader:
+    """Return the reader of this package, its int8 weights dequantised, to train it further."""
+    state = dequantise_traced(READER)
+    reader = SpanReader(_trunk({f"bert.{k.removeprefix('trunk.')}": v for k, v in state.items()}))
+    reader.load_state_dict(state)
+    return reader
+
+
+def _trunk(state: Mapping[str, Tensor]) -> BertModel:
+    """Return an encoder of the shape that these parameters have, with fresh weights."""
     from transformers import BertConfig, BertModel
 
-    state = dequantise(RERANKER)
     layers = 1 + max(int(m[1]) for k in state if (m := re.search(r"layer\.(\d+)\.", k)))
     words, width = state["bert.embeddings.word_embeddings.weight"].shape
-    trunk = BertModel(
+    return BertModel(
         BertConfig(
             vocab_size=words,
             hidden_size=width,
@@ -77,14 +98,6 @@ def from_reranker() -> SpanReader:
             attention_probs_dropout_prob=0.0,
         )
     )
-    trunk.load_state_dict(
-        {k.removeprefix("bert."): v for k, v in state.items() if k.startswith("bert.")}
-    )
-    reader = SpanReader(trunk)
-    with torch.no_grad():
-        reader.here.weight.copy_(state["classifier.weight"])
-        reader.here.bias.copy_(state["classifier.bias"])
-    return reader
 
 
 def from_embedder() -> SpanReader:
@@ -98,7 +111,7 @@ def from_embedder() -> SpanReader:
     return SpanReader(trunk)
 
 
-STARTS = {"reranker": from_reranker, "embedder": from_embedder}
+STARTS = {"reranker": from_reranker, "embedder": from_embedder, "shipped": from_shipped}
 """What a trunk can start from."""
 
 
@@ -127,6 +140,40 @@ def dequantise(weights: Weights) -> dict[str, Tensor]:
             gemm = next(n for n in graph.node if name in n.input)
             matrix = matrix.T if gemm.op_type == "MatMulInteger" else matrix
         state[plain] = matrix.contiguous()
+    return state
+
+
+def dequantise_traced(weights: Weights) -> dict[str, Tensor]:
+    """Return the parameters of an int8 ONNX file that ``export`` wrote, by their names.
+
+    A matrix product lost its name in the export: the bias that is added after it says whose it is.
+    """
+    import onnx
+    from onnx import numpy_helper
+
+    graph = onnx.load(str(weights.locate() / next(iter(weights.files)))).graph
+    stored = {i.name: numpy_helper.to_array(i) for i in graph.initializer}
+    users: dict[str, list[Any]] = {}
+    for node in graph.node:
+        for name in node.input:
+            users.setdefault(name, []).append(node)
+
+    def matrix(quantised: str) -> Tensor:
+        plain = quantised.removesuffix("_quantized")
+        scale, zero = stored[f"{plain}_scale"], stored[f"{plain}_zero_point"]
+        return torch.tensor((stored[quantised].astype("float32") - zero) * scale)
+
+    state = {k: torch.tensor(v) for k, v in stored.items() if re.match(r"(trunk|span|here)\.", k)}
+    state = {k: v for k, v in state.items() if v.dtype == torch.float32 and "_scale" not in k}
+    for node in graph.node:
+        if node.op_type == "MatMulInteger":
+            step = node
+            while step.op_type != "Add":
+                (step,) = users[step.output[0]]
+            (bias,) = (name for name in step.input if name in stored)
+            state[bias.removesuffix("bias") + "weight"] = matrix(node.input[1]).T.contiguous()
+        elif node.op_type == "Gather" and node.input[0].endswith("_quantized"):
+            state[node.input[0].removesuffix("_quantized")] = matrix(node.input[0])
     return state
 
 
