@@ -45,10 +45,10 @@ FUSED = 60
 RERANKED = 20
 """Passages that are reranked, of each way of finding."""
 
-WEIGHTS = (0.0, 10.0, 30.0)
+WEIGHTS = (0.0, 30.0)
 """Weights of the bi-encoder beside the cross-encoder."""
 
-READER = (0.5, 1.0, 2.0)
+READER = (1.0,)
 """Weights of the reader's log odds that a passage answers, beside both."""
 
 SAMPLE = 100
