@@ -13,8 +13,8 @@ from tests.measure.common import caption
 MOST = 500
 """Questions of each set at most, drawn with seed 0: all of them take three hours on two cores."""
 
-MORE = {"nq_oracle": 1_000}
-"""The same for the sets with the most documents."""
+DRAWN = {"nq_oracle": 1_000, "clapnq_dev": 300}
+"""The same for single sets."""
 
 QUICK = 60
 """Questions of each set in a quick run."""
@@ -101,7 +101,7 @@ def measure(*, quick: bool, data: Path | None = None) -> str:
             data,
             names=[name],
             settings=Settings.model_construct(),
-            sample=QUICK if quick else MORE.get(name, MOST),
+            sample=QUICK if quick else DRAWN.get(name, MOST),
             progress=True,
         )
         found |= {
