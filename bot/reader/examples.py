@@ -41,6 +41,9 @@ NEAR = ("new_wiki", "squad2", "amazon_reviews", "reddit")
 PAIRS = 0.5
 """Share of the sentence pairs that are taken."""
 
+SEARCHED = 0.25
+"""Share of the questions that lose their question mark."""
+
 CUT = (1, 6)
 """Fewest and most sentences that a passage is cut to."""
 
@@ -115,8 +118,14 @@ def make(folder: Path, embedder: Embedder, seed: int = 0) -> tuple[list[Example]
     kept = [row for row in asked if not is_watched(row.document)]
     watched = [row for row in asked if is_watched(row.document)]
     training = [*_all_of(kept, embedder, rng), *_sentence_pairs(folder / "train", rng)]
+    training = [_searched(e) if rng.random() < SEARCHED else e for e in training]
     rng.shuffle(training)
     return training, _all_of(watched, embedder, rng, repeat=False)
+
+
+def _searched(example: Example) -> Example:
+    """Return an example whose question is typed as into a search box: without its question mark."""
+    return replace(example, question=example.question.rstrip("? "))
 
 
 def save(examples: Iterable[Example], file: Path) -> None:
@@ -356,7 +365,10 @@ _OPPOSITES = {
         "father mother, son daughter, brother sister, husband wife, buy sell, bought sold, "
         "legal illegal, public private, successful unsuccessful, top bottom, left right, "
         "minimum maximum, easy difficult, modern ancient, internal external, domestic foreign, "
-        "founded dissolved, opened closed, allowed forbidden, agreed refused, gained lost"
+        "founded dissolved, opened closed, allowed forbidden, agreed refused, gained lost, "
+        "supported opposed, support oppose, accepted rejected, accept reject, next previous, "
+        "open close, opens closes, arrives leaves, hired fired, enter leave, "
+        "praised criticised, confirmed denied, allies enemies, cause effect"
     ).split(", ")
     for one, other in (pair.split(), pair.split()[::-1])
 }
