@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.odds import probability
@@ -20,6 +20,9 @@ answer, and kept out of training, a third of the likeliest spans are right even 
 
 LIST = 4.0
 """Log odds below the best span at which another one still belongs to a list."""
+
+QUOTED = 80
+"""Characters at most between a stretch and the quotation mark or bracket that ends it."""
 
 _POLITELY = re.compile(
     r"^\W*(?:(?:and|but|so|please|kindly|then),? )*"
@@ -58,6 +61,22 @@ _BEFORE = re.compile(rf"(?<![\w’'-])(?:{_NAME}{_JOIN})+(?:[A-Z][\w.’'-]* )*$
 _AFTER = re.compile(rf"(?:{_JOIN}{_NAME})+(?![\w’'-])")
 _OPENING = {"»": "«", "”": "“", ")": "(", "]": "["}
 _CLOSING = {opening: closing for closing, opening in _OPENING.items()}
+_NO_MARK = rf"[^«»“”()\[\]\n]{{0,{QUOTED}}}"
+_TO_CLOSING = re.compile(rf"{_NO_MARK}([»”)\]])")
+_FROM_OPENING = re.compile(rf"([«“(\[]){_NO_MARK}$")
+_MONTH = (
+    r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
+)
+_DATE = re.compile(
+    rf"\b(?:\w+day,? )?(?:{_MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?\b(?:,?\s\d{{4}}\b)?|"
+    rf"(?:the )?\d{{1,2}}(?:st|nd|rd|th)?(?:\sof)?\s{_MONTH}(?:,?\s\d{{4}}\b)?|"
+    rf"{_MONTH},?\s(?:of\s)?\d{{4}}\b)"
+)
+_WHEN = re.compile(
+    r"^\W*(?:(?:and|but|so),? )?(?:when\b|(?:(?:on|since|until|by) )?(?:what|which) (?:\w+ )?"
+    r"(?:date|day)\b)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +112,9 @@ def exact_answers(ranking: Ranking, reader: Reader) -> list[Exact]:
         shift = passage.end - len(passage.searchable)
         for span in reading.spans:
             start, end = span.start + shift, span.end + shift
-            start, end = closed(ranking.query.sources[passage.article_id].text, start, end)
+            whole = closed(ranking.query.sources[passage.article_id].text, start, end)
+            if any(s <= whole[0] and whole[1] <= e for s, e in passage.sentences):
+                start, end = whole
             if start < passage.start:
                 continue  # it is in the sentence before, which is read along but not quoted
             key = (passage.article_id, start, end)
@@ -104,14 +125,28 @@ def exact_answers(ranking: Ranking, reader: Reader) -> list[Exact]:
 
 
 def closed(text: str, start: int, end: int) -> tuple[int, int]:
-    """Return a stretch with the quotation mark or bracket just outside that makes a pair."""
+    """Return a stretch that breaks off within quotation marks or brackets, widened to their end."""
     inside = text[start:end]
-    after = re.match(r"[.,!?]?([»”)\]])", text[end : end + 2])
+    after = _TO_CLOSING.match(text, end)
     if after and inside.count(_OPENING[after[1]]) > inside.count(after[1]):
-        return start, end + after.end()
-    before = _CLOSING.get(text[start - 1]) if start else None
-    if before and inside.count(before) > inside.count(text[start - 1]):
-        return start - 1, end
+        return start, after.end()
+    before = _FROM_OPENING.search(text[max(0, start - QUOTED) : start])
+    if before and inside.count(_CLOSING[before[1]]) > inside.count(before[1]):
+        return start - len(before.group()), end
+    return start, end
+
+
+def dated(text: str, start: int, end: int) -> tuple[int, int]:
+    """Return a part of a date ("1980") widened to the whole date ("August 22, 1980").
+
+    Args:
+        text: a sentence.
+        start: offset of the part in it.
+        end: the one after it.
+    """
+    for match in _DATE.finditer(text):
+        if match.start() <= start and end <= match.end():
+            return match.span()
     return start, end
 
 
@@ -153,8 +188,9 @@ def choose(
     least = LEAST_FACT if _FACT.match(question) else LEAST
     first = [e for e in exact if _inside(e, quoted[0]) and e.odds >= least][:1]
     if not first or not _LIST.match(question):
-        return tuple(first)
-    exact = [_listed(e, quoted, texts[e.article_id]) for e in exact]
+        whole = dated if _WHEN.match(question) else _as_it_is
+        return tuple(_widened(e, quoted, texts[e.article_id], whole) for e in first)
+    exact = [_widened(e, quoted, texts[e.article_id], series) for e in exact]
     best = next(e for e in exact if _inside(e, quoted[0]))
     taken = [best]
     for other in exact:
@@ -168,12 +204,21 @@ def choose(
     return tuple(sorted(taken, key=lambda e: (e.article_id != best.article_id, e.start)))
 
 
-def _listed(exact: Exact, quoted: Sequence[tuple[str, int, int]], text: str) -> Exact:
-    """Return a stretch widened to the enumeration that it is in."""
+def _widened(
+    exact: Exact,
+    quoted: Sequence[tuple[str, int, int]],
+    text: str,
+    whole: Callable[[str, int, int], tuple[int, int]],
+) -> Exact:
+    """Return a stretch widened to the whole that it is part of within its sentence."""
     for _, begin, stop in (place for place in quoted if _inside(exact, place)):
-        start, end = series(text[begin:stop], exact.start - begin, exact.end - begin)
+        start, end = whole(text[begin:stop], exact.start - begin, exact.end - begin)
         return replace(exact, start=begin + start, end=begin + end)
     return exact
+
+
+def _as_it_is(_: str, start: int, end: int) -> tuple[int, int]:
+    return start, end
 
 
 def _inside(exact: Exact, place: tuple[str, int, int]) -> bool:

@@ -26,6 +26,9 @@ SHORT = 40
 EVIDENCE = 6
 """Passages that are kept for reading or writing."""
 
+FIRST = 3
+"""Passages at the head that are ordered by the reranker alone."""
+
 REPEATED = 3.0
 """Logits that text given before loses where the question is joined to the one it answered."""
 
@@ -105,7 +108,7 @@ def rerank(ranking: Ranking, reranker: Reranker) -> Ranking:
     by_form = {form: relevance(query, form, readings, titles, reranker) for form in query.forms}
     best = max(query.forms, key=lambda f: max(by_form[f]) - query.handicaps.get(f, 0.0))
     scores = by_form[best]
-    order = sorted(range(len(candidates)), key=lambda i: -scores[i])
+    order = order_of(scores)
     ranked = []
     for rank, i in enumerate(order):
         c = candidates[i]
@@ -114,6 +117,17 @@ def rerank(ranking: Ranking, reranker: Reranker) -> Ranking:
         by_stage = {**c.scores, "rerank": scores[i]}
         ranked.append(replace(c, scores=by_stage, kept=kept, reason=reason))
     return replace(ranking, question=best, candidates=tuple(ranked))
+
+
+def order_of(scores: Sequence[float]) -> list[int]:
+    """Return the order of candidates that stand as they were found, by their reranked scores.
+
+    The first are those that the reranker likes best. Behind them its order is fused with the one
+    in which they were found: a question that needs several passages is like no single one of them.
+    """
+    liked = sorted(range(len(scores)), key=lambda i: -scores[i])
+    fused = {i: 1 / (FUSED + rank) + 1 / (FUSED + i + 1) for rank, i in enumerate(liked, 1)}
+    return liked[:FIRST] + sorted(liked[FIRST:], key=lambda i: -fused[i])
 
 
 def relevance(

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import astuple, replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot import REFUSAL, Answer, Article, Bot
 from bot.abstain import WEIGHTS, Signs, answerability, holds_count, holds_kind, look
 from bot.mentions import Mentions
-from bot.retrieve import DEPTH, EVIDENCE
+from bot.retrieve import DEPTH, EVIDENCE, FIRST, order_of
 from bot.suggest import suggest
 from index import bundled
 
@@ -278,3 +280,17 @@ def test_every_suggested_question_is_answered(bot: Bot) -> None:
 def test_suggestions_for_an_article_without_names() -> None:
     plain = Article.from_text("the sea was calm. the boats stayed in.")
     assert suggest(plain, 4) == ("What is this article about?",)
+
+
+def test_behind_its_first_passages_the_reranker_shares_the_order_with_what_was_found() -> None:
+    liked = [9.0, 1.0, 8.0, 7.0, 0.0, 6.0]  # as found: the second was found before most
+    assert order_of(liked) == [0, 2, 3, 1, 5, 4]
+    assert order_of([]) == []
+
+
+@given(st.lists(st.floats(-10, 10), max_size=30))
+def test_every_passage_keeps_a_place_in_the_order(scores: list[float]) -> None:
+    order = order_of(scores)
+    assert sorted(order) == list(range(len(scores)))
+    head = [scores[i] for i in order[:FIRST]]
+    assert head == sorted(scores, reverse=True)[:FIRST]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from bot import Bot, WeightsError
-from bot.exact import LEAST, LEAST_FACT, Exact, choose, closed, series
+from bot.exact import LEAST, LEAST_FACT, Exact, choose, closed, dated, series
 from bot.reader import Reader, TextSpan, load_reader
 from bot.reader.spans import LONGEST, best_spans
 from index.weights import READER, RERANKER, Weights
@@ -273,8 +273,9 @@ def test_a_series_holds_what_it_is_made_from(text: str, places: tuple[int, int])
     start, end = sorted(min(p, len(text)) for p in places)
     begin, stop = series(text, start, end)
     assert 0 <= begin <= start <= end <= stop <= len(text)
-    begin, stop = closed(text, start, end)
-    assert 0 <= begin <= start <= end <= stop <= len(text)
+    for widen in (closed, dated):
+        begin, stop = widen(text, start, end)
+        assert 0 <= begin <= start <= end <= stop <= len(text)
 
 
 @pytest.mark.parametrize(
@@ -286,6 +287,9 @@ def test_a_series_holds_what_it_is_made_from(text: str, places: tuple[int, int])
         ("the (long", "the (long)"),
         ("“never", "“never.”"),
         ("never.”", "“never.”"),
+        ("said «no", "said «no deal»"),
+        ("then: “ne", "then: “never.”"),
+        ("deal» twice", "«no deal» twice"),
     ],
 )
 def test_a_quotation_mark_or_bracket_is_not_left_without_the_other(given: str, whole: str) -> None:
@@ -293,6 +297,26 @@ def test_a_quotation_mark_or_bracket_is_not_left_without_the_other(given: str, w
     start = text.index(given)
     begin, end = closed(text, start, start + len(given))
     assert text[begin:end] == whole
+
+
+@pytest.mark.parametrize(
+    ("sentence", "part", "whole"),
+    [
+        ("It opened on August 22, 1980 at noon.", "1980", "August 22, 1980"),
+        ("It closed on Friday, 13 February 2018.", "13 February", "Friday, 13 February 2018"),
+        ("It began in February 2022.", "2022", "February 2022"),
+        ("It is on the 4th of May.", "May", "the 4th of May"),
+        ("It began in 1980.", "1980", "1980"),
+        ("It was May 1999, or 2001.", "2001", "2001"),
+    ],
+)
+def test_when_is_answered_with_the_whole_date(sentence: str, part: str, whole: str) -> None:
+    at = sentence.index(part)
+    quoted, found = [("a", 0, len(sentence))], [exact(at, at + len(part), 3.0)]
+    (when,) = choose("When was it?", found, quoted, {"a": sentence})
+    assert sentence[when.start : when.end] == whole
+    (year,) = choose("What year was it?", found, quoted, {"a": sentence})
+    assert sentence[year.start : year.end] == part
 
 
 def test_exact_answers_stand_in_their_citations(bot: Bot) -> None:

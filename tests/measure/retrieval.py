@@ -24,6 +24,7 @@ from bot import rerank
 from bot.metrics import mean
 from bot.reader import Reader
 from bot.rerank import SECOND_PROMPT, Reranker
+from bot.retrieve import FIRST, order_of
 from bot.sets import title_of
 from bot.words import content, stem
 from index import Article
@@ -301,6 +302,11 @@ def _reranked(corpus: Corpus, ways: dict[str, Found], reranker: Reranker, of: st
                 for way in chosen:
                     ranked = sorted(ways[way][q][:RERANKED], key=lambda i: -total[i])
                     rows.setdefault((way, shown, f"{weight:g}"), []).append(ranked)
+                    if weight == rerank.SECOND_WEIGHT:
+                        found = ways[way][q][:RERANKED]
+                        order = [found[i] for i in order_of([total[i] for i in found])]
+                        key = (way, shown, f"{weight:g}, fused behind the first {FIRST}")
+                        rows.setdefault(key, []).append(order)
                     if weight == rerank.SECOND_WEIGHT and way == chosen[-1]:
                         first, rest = ranked[:READ], ranked[READ:]
                         read = reader.read(corpus.questions[q], [texts[i] for i in first])
