@@ -227,7 +227,9 @@ class Bot:
         checked = cite(draft).sentences
         if draft.refused or any(s.verdict != "unsupported" for s in checked):
             exact = () if draft.refused else said_exactly(read, checked)
-            yield replace(draft, score=read.score, closest=read.closest, exact=exact)
+            yield replace(
+                draft, ranking=read.ranking, score=read.score, closest=read.closest, exact=exact
+            )
         else:
             yield replace(
                 read,

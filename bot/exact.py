@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.odds import probability
-from bot.reader import Reader
+from bot.reader import Reading
 from bot.records import Ranking, Span
 
 LEAST = -2.0
@@ -103,10 +103,14 @@ class Exact:
         return Span(self.article_id, self.start, self.end, probability(self.odds))
 
 
-def exact_answers(ranking: Ranking, reader: Reader) -> list[Exact]:
-    """Return what the evidence may answer exactly, likeliest first, each stretch once."""
+def exact_answers(ranking: Ranking, readings: Sequence[Reading]) -> list[Exact]:
+    """Return what the evidence may answer exactly, likeliest first, each stretch once.
+
+    Args:
+        ranking: the evidence.
+        readings: what the reader makes of each of its passages.
+    """
     passages = ranking.evidence
-    readings = reader.read(ranking.question, [p.searchable for p in passages])
     found: dict[tuple[str, int, int], Exact] = {}
     for passage, reading in zip(passages, readings, strict=True):
         shift = passage.end - len(passage.searchable)

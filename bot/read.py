@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.abstain import Signs, answerability, look
 from bot.exact import Exact, choose, exact_answers
 from bot.odds import logit, probability
-from bot.reader import Reader
+from bot.reader import Reader, Reading
 from bot.records import Claim, Draft, Ranking, Span
 from bot.rerank import Reranker
-from bot.retrieve import given, relevance, titles_of
+from bot.retrieve import given, reason, relevance, titles_of
 from index import Article, Passage, Store
 from index.chunk import is_heading, leans
 
@@ -32,7 +32,8 @@ PASSAGE = 0.6
 """Share of the passage's relevance in that of its sentences."""
 
 READER = 1.0
-"""Logits of relevance that one of the reader's log odds is worth in choosing a sentence."""
+"""Logits of relevance that one of the reader's log odds is worth, in choosing a sentence and in the
+order of the passages."""
 
 SURE = 8.0
 """Log odds above which, and the negative below which, the reader's say no longer grows."""
@@ -75,7 +76,7 @@ class Scored:
     @property
     def logit(self) -> float:
         """What it is chosen by: relevance and exact answer together."""
-        return self.relevance + READER * max(-SURE, min(SURE, self.odds))
+        return self.relevance + _say(self.odds)
 
     @property
     def span(self) -> Span:
@@ -92,7 +93,9 @@ def read(ranking: Ranking, reranker: Reranker, reader: Reader, threshold: float)
         reader: finds the exact answer in them.
         threshold: answerability below which nothing is answered.
     """
-    exact = exact_answers(ranking, reader)
+    readings = reader.read(ranking.question, [p.searchable for p in ranking.evidence])
+    exact = exact_answers(ranking, readings)
+    ranking = heard(ranking, readings)
     scored = score_sentences(ranking, reranker, exact)
     query = ranking.query
     pool = [s for s in scored if not given(query, s.text)] if query.exclude else scored
@@ -113,6 +116,28 @@ def read(ranking: Ranking, reranker: Reranker, reader: Reader, threshold: float)
         score=score,
         closest=closest,
     )
+
+
+def heard(ranking: Ranking, readings: Sequence[Reading]) -> Ranking:
+    """Return the evidence in the order that the reranker and the reader together give it.
+
+    Args:
+        ranking: the candidates, the kept ones first.
+        readings: what the reader makes of each passage that is kept.
+    """
+    kept = [
+        replace(c, scores={**c.scores, "reader": r.here})
+        for c, r in zip(ranking.candidates, readings, strict=False)
+    ]
+    kept.sort(key=lambda c: -c.scores["rerank"] - _say(c.scores["reader"]))
+    rest, count = ranking.candidates[len(kept) :], len(ranking.candidates)
+    kept = [replace(c, reason=reason(rank, count)) for rank, c in enumerate(kept, 1)]
+    return replace(ranking, candidates=(*kept, *rest))
+
+
+def _say(odds: float) -> float:
+    """Return what the reader's log odds add to relevance, in logits."""
+    return READER * max(-SURE, min(SURE, odds))
 
 
 def asked(ranking: Ranking) -> str:

@@ -113,10 +113,14 @@ def rerank(ranking: Ranking, reranker: Reranker) -> Ranking:
     for rank, i in enumerate(order):
         c = candidates[i]
         kept = rank < EVIDENCE
-        reason = f"rank {rank + 1} of {len(order)}" + ("" if kept else f", {EVIDENCE} are kept")
         by_stage = {**c.scores, "rerank": scores[i]}
-        ranked.append(replace(c, scores=by_stage, kept=kept, reason=reason))
+        ranked.append(replace(c, scores=by_stage, kept=kept, reason=reason(rank + 1, len(order))))
     return replace(ranking, question=best, candidates=tuple(ranked))
+
+
+def reason(rank: int, count: int) -> str:
+    """Return why the passage of a rank, counted from 1, is kept or dropped."""
+    return f"rank {rank} of {count}" + ("" if rank <= EVIDENCE else f", {EVIDENCE} are kept")
 
 
 def order_of(scores: Sequence[float]) -> list[int]:

@@ -13,9 +13,13 @@ from hypothesis import strategies as st
 from bot import REFUSAL, Answer, Article, Bot
 from bot.abstain import WEIGHTS, Signs, answerability, holds_count, holds_kind, look
 from bot.mentions import Mentions
+from bot.read import SURE, heard
+from bot.reader import Reading
+from bot.records import Candidate, Query, Ranking, Turn
 from bot.retrieve import DEPTH, EVIDENCE, FIRST, order_of
 from bot.suggest import suggest
 from index import bundled
+from index.chunk import Passage
 
 FACTS = [
     ("On which day is the summit?", "on Friday"),
@@ -106,12 +110,11 @@ def test_the_trace_tells_why_each_passage_was_kept_or_dropped(bot: Bot) -> None:
     kept = [c for c in trace if c.kept]
     assert len(trace) == bot.store.count()  # a short article is reranked whole
     assert len(kept) == EVIDENCE
-    ranks = [c.scores["rerank"] for c in trace]
-    assert ranks == sorted(ranks, reverse=True)
+    assert [c.kept for c in trace] == [True] * EVIDENCE + [False] * (len(trace) - EVIDENCE)
     assert all("dense" in c.scores and "rank" in c.reason for c in trace)
-    assert min(c.scores["rerank"] for c in kept) >= max(
-        c.scores["rerank"] for c in trace if not c.kept
-    )
+    liked = sorted(trace, key=lambda c: -c.scores["rerank"])
+    assert all(c.kept for c in liked[:FIRST])
+    assert liked[-1] is not trace[0]
 
 
 def test_the_threshold_moves_the_refusal(make_bot: Callable[..., Bot]) -> None:
@@ -294,3 +297,22 @@ def test_every_passage_keeps_a_place_in_the_order(scores: list[float]) -> None:
     assert sorted(order) == list(range(len(scores)))
     head = [scores[i] for i in order[:FIRST]]
     assert head == sorted(scores, reverse=True)[:FIRST]
+
+
+def test_the_reader_has_a_say_in_the_order_of_the_passages(bot: Bot) -> None:
+    answer = bot.ask("When did the invasion of Ukraine begin?")
+    kept = [c for c in answer.trace if c.kept]
+    says = [c.scores["rerank"] + max(-SURE, min(SURE, c.scores["reader"])) for c in kept]
+    assert says == sorted(says, reverse=True)
+    assert len(kept) == EVIDENCE
+    assert [c.reason for c in kept] == [f"rank {i} of 29" for i in range(1, EVIDENCE + 1)]
+    assert all("reader" not in c.scores for c in answer.trace if not c.kept)
+
+
+def test_a_passage_that_the_reader_is_sure_of_comes_first() -> None:
+    passages = [Passage("a", i, i + 9, "It is so.", ((i, i + 9),)) for i in (0, 10, 20)]
+    candidates = tuple(Candidate(p, {"rerank": 3.0 - i}, True, "") for i, p in enumerate(passages))
+    turn = Turn("Is it so?")
+    ranking = Ranking(Query(turn, "lookup", ("Is it so?",)), "Is it so?", candidates)
+    read = [Reading(here, ()) for here in (-5.0, -99.0, 4.0)]
+    assert [c.passage.start for c in heard(ranking, read).candidates] == [20, 0, 10]
