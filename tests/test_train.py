@@ -172,7 +172,8 @@ def test_batches_hold_each_example_once_and_fit(examples: list[Example]) -> None
     assert sorted(i for step in steps for i in step) == list(range(len(examples)))
     for step in steps:
         longest = max(len(encodings[i].ids) for i in step)
-        assert len(step) == 1 or longest * len(step) <= 600 + longest
+        shortest = longest - 8  # examples of a batch are about equally long
+        assert len(step) == 1 or shortest * len(step) <= 600
     assert steps == batches(examples, encodings, recipe)
 
 
@@ -275,11 +276,9 @@ def test_the_shipped_weights_can_be_trained_further() -> None:
     }
     with torch.no_grad():
         starts, ends, here = (x.numpy()[0] for x in from_shipped().eval()(**inputs))
-    (span, *_), reading = (
-        best_spans(encoding, starts, ends),
-        load_reader().read(question, [passage]),
-    )
-    (first, *_) = reading[0].spans
+    (span, *_) = best_spans(encoding, starts, ends)
+    (reading,) = load_reader().read(question, [passage])
+    (first, *_) = reading.spans
     assert passage[span.start : span.end] == passage[first.start : first.end] == "4 May at noon"
     assert float(here) == pytest.approx(reading.here, abs=1.0)
     assert span.logit == pytest.approx(first.logit, abs=1.5)
