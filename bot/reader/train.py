@@ -156,9 +156,12 @@ def batches(
     for _ in range(recipe.epochs):
         order = sorted(range(len(examples)), key=lambda i: len(encodings[i].ids) + rng.random() * 8)
         epoch: list[list[int]] = [[]]
+        longest = 0
         for i in order:
-            if epoch[-1] and (len(epoch[-1]) + 1) * len(encodings[i].ids) > recipe.tokens:
+            longest = max(longest, len(encodings[i].ids))
+            if epoch[-1] and (len(epoch[-1]) + 1) * longest > recipe.tokens:
                 epoch.append([])
+                longest = len(encodings[i].ids)
             epoch[-1].append(i)
         rng.shuffle(epoch)
         steps.extend(epoch)
