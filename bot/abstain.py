@@ -14,23 +14,19 @@ from dataclasses import astuple, dataclass
 
 from bot.mentions import mentions
 from bot.odds import probability
-from bot.words import names, stem, subject, words
+from bot.words import MONTH, names, stem, subject, words
 
 _NUMBER_WORD = (
     r"(?:\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozens?|hundreds?|"
     r"thousands?|millions?|billions?|both|single|several|few|half|one|no|many|numerous|multiple)\b)"
 )
 _DAY = r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b|\b(?:today|tomorrow|yesterday|tonight)\b"
-_MONTH = (
-    r"\b(?:January|February|March|April|(?-i:May)|June|July|August|September|October|November|"
-    r"December)\b"
-)
-_DATE = rf"{_MONTH} \d{{1,2}}\b|\b\d{{1,2}}(?: of)? {_MONTH}|\b\d{{1,2}}(?:st|nd|rd|th)\b"
+_DATE = rf"{MONTH} \d{{1,2}}\b|\b\d{{1,2}}(?: of)? {MONTH}|\b\d{{1,2}}(?:st|nd|rd|th)\b"
 _YEAR = r"\b(?:1\d{3}|20\d{2})\b"
 _CLOCK = r"\b\d{1,2}(?::\d{2})?\s?[ap]\.?m\b|\b\d{1,2}:\d{2}\b|\b(?:noon|midnight|o['’]clock)\b"
 _SPAN = r"\b(?:second|minute|hour|day|week|month|year|decade|centur)(?:s|y|ies)?\b"
 _WHEN = (
-    rf"{_DAY}|{_MONTH}|{_YEAR}|{_CLOCK}|{_SPAN}|\b(?:morning|evening|night|afternoon|spring|summer|"
+    rf"{_DAY}|{MONTH}|{_YEAR}|{_CLOCK}|{_SPAN}|\b(?:morning|evening|night|afternoon|spring|summer|"
     r"autumn|winter|after|before|during|when|until|once|since|ago|next|last|early|late|now|"
     r"recently|following|while|upon)\b"
 )
@@ -43,7 +39,7 @@ _KINDS = [
     for asked, held in [
         (r"\bwhat time\b|\bwhich hour\b", _CLOCK),
         (r"\b(?:what|which) (?:(?:week)?day|(?:exact )?date)\b", rf"{_DAY}|{_DATE}"),
-        (r"\b(?:what|which) month\b", _MONTH),
+        (r"\b(?:what|which) month\b", MONTH),
         (r"\b(?:what|which) (?:year|century|decade)\b", rf"{_YEAR}|\bcentur|\d0s\b|\bdecade"),
         (
             r"\bhow (?:long|quickly|fast|soon|often|frequently)\b",

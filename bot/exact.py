@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from bot.odds import probability
 from bot.reader import Reading
 from bot.records import Ranking, Span
+from bot.words import MONTH
 
 LEAST = -2.0
 """Log odds below which the likeliest span is no answer: on the tune half, four in five questions
@@ -64,13 +65,10 @@ _CLOSING = {opening: closing for closing, opening in _OPENING.items()}
 _NO_MARK = rf"[^«»“”()\[\]\n]{{0,{QUOTED}}}"
 _TO_CLOSING = re.compile(rf"{_NO_MARK}([»”)\]])")
 _FROM_OPENING = re.compile(rf"([«“(\[]){_NO_MARK}$")
-_MONTH = (
-    r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
-)
 _DATE = re.compile(
-    rf"\b(?:\w+day,? )?(?:{_MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?\b(?:,?\s\d{{4}}\b)?|"
-    rf"(?:the )?\d{{1,2}}(?:st|nd|rd|th)?(?:\sof)?\s{_MONTH}(?:,?\s\d{{4}}\b)?|"
-    rf"{_MONTH},?\s(?:of\s)?\d{{4}}\b)"
+    rf"\b(?:\w+day,? )?(?:{MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?\b(?:,?\s\d{{4}}\b)?|"
+    rf"(?:the )?\d{{1,2}}(?:st|nd|rd|th)?(?:\sof)?\s{MONTH}(?:,?\s\d{{4}}\b)?|"
+    rf"{MONTH},?\s(?:of\s)?\d{{4}}\b)"
 )
 _WHEN = re.compile(
     r"^\W*(?:(?:and|but|so),? )?(?:when\b|(?:(?:on|since|until|by) )?(?:what|which) (?:\w+ )?"
@@ -191,9 +189,15 @@ def choose(
         return ()
     least = LEAST_FACT if _FACT.match(question) else LEAST
     first = [e for e in exact if _inside(e, quoted[0]) and e.odds >= least][:1]
-    if not first or not _LIST.match(question):
-        whole = dated if _WHEN.match(question) else _as_it_is
-        return tuple(_widened(e, quoted, texts[e.article_id], whole) for e in first)
+    if not first:
+        return ()
+    if not _LIST.match(question):
+        (one,) = first
+        return (
+            (_widened(one, quoted, texts[one.article_id], dated),)
+            if _WHEN.match(question)
+            else (one,)
+        )
     exact = [_widened(e, quoted, texts[e.article_id], series) for e in exact]
     best = next(e for e in exact if _inside(e, quoted[0]))
     taken = [best]
@@ -219,10 +223,6 @@ def _widened(
         start, end = whole(text[begin:stop], exact.start - begin, exact.end - begin)
         return replace(exact, start=begin + start, end=begin + end)
     return exact
-
-
-def _as_it_is(_: str, start: int, end: int) -> tuple[int, int]:
-    return start, end
 
 
 def _inside(exact: Exact, place: tuple[str, int, int]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from bot.words import TITLES, canonical, names, same_name, stem
 
@@ -26,8 +26,6 @@ class Mentions:
         self._texts = texts
         words = frozenset().union(*map(canonical, texts))
         self._words = words | {stem(w) for w in words} | {_plain(w) for w in words}
-        capital = (w for text in texts for name in names(text) for w in canonical(name))
-        self._capital = frozenset(capital)
         self._known: dict[str, bool] = {}
 
     def share(self, name: str) -> float:
@@ -36,9 +34,15 @@ class Mentions:
         Titles and initials are none.
         """
         parts = _parts(name)
-        if not parts or (_ABBREVIATION.fullmatch(_bare(name)) and self._spelt_out(_bare(name))):
+        known = sum(map(self._knows, parts))
+        if known == len(parts) or self._spelt_out(_bare(name)):
             return 1.0
-        return sum(map(self._knows, parts)) / len(parts)
+        return known / len(parts)
+
+    @cached_property
+    def _capital(self) -> frozenset[str]:
+        """The words of the texts' own names."""
+        return frozenset(w for text in self._texts for n in names(text) for w in canonical(n))
 
     def _knows(self, word: str) -> bool:
         if word not in self._known:
@@ -49,6 +53,8 @@ class Mentions:
         return self._known[word]
 
     def _spelt_out(self, letters: str) -> bool:
+        if not _ABBREVIATION.fullmatch(letters):
+            return False
         if letters not in self._known:
             long = rf"[\s-]+{_SMALL}".join(rf"{letter}\w+" for letter in letters)
             found = re.compile(rf"\b{long}", re.IGNORECASE)

@@ -108,6 +108,9 @@ _DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
 _MONTHS = (
     "january february march april may june july august september october november december".split()
 )
+MONTH = rf"\b(?:{'|'.join(m.title() for m in _MONTHS if m != 'may')}|(?-i:May))\b"
+"""Pattern of the name of a month; "May" only with its capital, whatever the case of the rest."""
+
 _SHORT = (
     {m[:3]: m for m in _MONTHS if m != "may"}
     | {d[:3]: d for d in _DAYS}
