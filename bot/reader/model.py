@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from transformers import BertModel
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+_PARAMETER = re.compile(r"(?:trunk|span|here|bert|classifier)\.")
+"""How the names of parameters begin, in the reader and in the reranker."""
+
 OUTPUTS = ("starts", "ends", "here")
 
 
@@ -75,7 +78,7 @@ def from_reranker() -> SpanReader:
 
 def from_shipped() -> SpanReader:
     """Return the reader of this package, its int8 weights dequantised, to train it further."""
-    state = dequantise_traced(READER)
+    state = dequantise(READER)
     reader = SpanReader(_trunk({f"bert.{k.removeprefix('trunk.')}": v for k, v in state.items()}))
     reader.load_state_dict(state)
     return reader
@@ -118,34 +121,6 @@ STARTS = {"reranker": from_reranker, "embedder": from_embedder, "shipped": from_
 def dequantise(weights: Weights) -> dict[str, Tensor]:
     """Return the parameters of an int8 ONNX file by their names in the network.
 
-    Weights of matrix products lost their names in the export: a node's name says whose they are.
-    """
-    import onnx
-    from onnx import numpy_helper
-
-    graph = onnx.load(str(weights.locate() / "model.onnx")).graph
-    stored = {i.name: numpy_helper.to_array(i) for i in graph.initializer}
-    state = {k: torch.tensor(v) for k, v in stored.items() if re.match(r"(bert|classifier)\.", k)}
-    state = {k: v for k, v in state.items() if v.dtype == torch.float32 and "_scale" not in k}
-    for name in [k for k in stored if k.endswith("_quantized")]:
-        plain = name.removesuffix("_quantized")
-        scale = stored[plain + "_scale"]
-        value = (stored[name].astype("float32") - stored[plain + "_zero_point"]) * scale
-        matrix = torch.tensor(value)
-        if plain.startswith("onnx::MatMul"):
-            node = next(n for n in graph.node if name in n.input)
-            plain = re.sub(r"/MatMul_quant$", "", node.name).strip("/").replace("/", ".")
-            plain, matrix = plain + ".weight", matrix.T
-        elif plain in ("bert.pooler.dense.weight", "classifier.weight"):
-            gemm = next(n for n in graph.node if name in n.input)
-            matrix = matrix.T if gemm.op_type == "MatMulInteger" else matrix
-        state[plain] = matrix.contiguous()
-    return state
-
-
-def dequantise_traced(weights: Weights) -> dict[str, Tensor]:
-    """Return the parameters of an int8 ONNX file that ``export`` wrote, by their names.
-
     A matrix product lost its name in the export: the bias that is added after it says whose it is.
     """
     import onnx
@@ -163,7 +138,7 @@ def dequantise_traced(weights: Weights) -> dict[str, Tensor]:
         scale, zero = stored[f"{plain}_scale"], stored[f"{plain}_zero_point"]
         return torch.tensor((stored[quantised].astype("float32") - zero) * scale)
 
-    state = {k: torch.tensor(v) for k, v in stored.items() if re.match(r"(trunk|span|here)\.", k)}
+    state = {k: torch.tensor(v) for k, v in stored.items() if _PARAMETER.match(k)}
     state = {k: v for k, v in state.items() if v.dtype == torch.float32 and "_scale" not in k}
     for node in graph.node:
         if node.op_type == "MatMulInteger":
