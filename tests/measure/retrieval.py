@@ -195,7 +195,8 @@ def measure(*, quick: bool, data: Path | None = None, names: Sequence[str] = SET
     for name in names:
         corpus = load(data, name, embedder, 40 if quick else None)
         print(f"retrieval: {name}", file=sys.stderr)
-        ways = _ways(corpus, embedder, reranker)
+        ways = _ways(corpus, embedder)
+        ways |= _second_ways(corpus, ways, reranker)
         of = f"{name}: {len(corpus.questions)} questions, {len(corpus.texts)} passages"
         kind = "all gold facts" if corpus.all_of else "the document that answers"
         parts.append(
@@ -221,21 +222,7 @@ def within_articles(data: Path, embedder: Embedder) -> str:
     for documents in articles.values():
         corpus = _corpus(WHOLE, documents, asked, embedder)
         sizes.append(len(corpus.texts))
-        plain, titled = (
-            np.array(embedder.embed_documents(t)) for t in (corpus.texts, corpus.titled)
-        )
-        questions = np.array(embedder.embed_queries(corpus.questions))
-        dense, dense_titled = by_vector(plain, questions), by_vector(titled, questions)
-        words, words_titled = by_words(corpus, corpus.texts), by_words(corpus, corpus.titled)
-        ways = {
-            "dense": dense,
-            "dense, title prepended": dense_titled,
-            "BM25 (FTS5)": words,
-            "dense + BM25": fuse(dense, words),
-            "dense + BM25, title prepended to both": fuse(dense_titled, words_titled),
-            "dense + BM25, title prepended to the words": fuse(dense, words_titled),
-        }
-        for way, ranked in ways.items():
+        for way, ranked in _ways(corpus, embedder).items():
             found.setdefault(way, []).extend(
                 [hit(corpus, q, r, d) for d in DEPTHS] for q, r in enumerate(ranked)
             )
@@ -249,19 +236,12 @@ def within_articles(data: Path, embedder: Embedder) -> str:
     )
 
 
-def _ways(corpus: Corpus, embedder: Embedder, reranker: Reranker) -> dict[str, Found]:
-    plain = np.array(embedder.embed_documents(corpus.texts))
-    titled = np.array(embedder.embed_documents(corpus.titled))
+def _ways(corpus: Corpus, embedder: Embedder) -> dict[str, Found]:
+    """Return what each way of finding finds that the store has, or could have at no cost."""
+    plain, titled = (np.array(embedder.embed_documents(t)) for t in (corpus.texts, corpus.titled))
     asked = np.array(embedder.embed_queries(corpus.questions))
-    reranker.load()
-    second: Any = reranker._model
-    dense, words = by_vector(plain, asked), by_words(corpus, corpus.texts)
-    dense_titled = by_vector(titled, asked)
-    words_titled = by_words(corpus, corpus.titled)
-    bge = by_vector(
-        _stacked(second._embed, corpus.texts),
-        _stacked(second._embed, [SECOND_PROMPT + q for q in corpus.questions]),
-    )
+    dense, dense_titled = by_vector(plain, asked), by_vector(titled, asked)
+    words, words_titled = by_words(corpus, corpus.texts), by_words(corpus, corpus.titled)
     return {
         "dense": dense,
         "dense, title prepended": dense_titled,
@@ -273,9 +253,22 @@ def _ways(corpus: Corpus, embedder: Embedder, reranker: Reranker) -> dict[str, F
         "dense + BM25": fuse(dense, words),
         "dense + BM25, title prepended to both": fuse(dense_titled, words_titled),
         "dense + BM25, title prepended to the words": fuse(dense, words_titled),
-        "second bi-encoder": bge,
-        "second bi-encoder + BM25": fuse(bge, words),
-        "dense + second bi-encoder + BM25": fuse(dense, bge, words),
+    }
+
+
+def _second_ways(corpus: Corpus, ways: dict[str, Found], reranker: Reranker) -> dict[str, Found]:
+    """Return what is found with the vectors of the reranker's bi-encoder as well."""
+    reranker.load()
+    model: Any = reranker._model
+    second = by_vector(
+        _stacked(model._embed, corpus.texts),
+        _stacked(model._embed, [SECOND_PROMPT + q for q in corpus.questions]),
+    )
+    dense, words = ways["dense"], ways["BM25 (FTS5)"]
+    return {
+        "second bi-encoder": second,
+        "second bi-encoder + BM25": fuse(second, words),
+        "dense + second bi-encoder + BM25": fuse(dense, second, words),
     }
 
 
