@@ -374,6 +374,7 @@ def test_a_large_run_shows_the_wrong_ones_first_and_cuts_what_it_shows() -> None
     before, cited, after = details["passages"][0]["pieces"]
     assert cited == ("In May.", True)
     assert max(len(before[0]), len(after[0])) < CUT + 10
+    assert set(f"{before[0]} {after[0]}".split()) <= {*"Ferries stopped in June. …".split()}
     assert cut.note in page_of_sections([cut]).text
     assert figure(cut, "answer_holds") == figure(section(large), "answer_holds")
 

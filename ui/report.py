@@ -334,9 +334,12 @@ def _line(row: Row | Item, second: Row | Item | None, change: Change | None, *, 
 
 
 def _cut(text: str, length: int) -> str:
-    """Return a text, or its beginning and its end where it is longer."""
+    """Return a text, or the whole words of its beginning and its end where it is longer."""
     half = length // 2
-    return text if len(text) <= length else f"{text[:half]} … {text[-half:]}"
+    if len(text) <= length:
+        return text
+    start, end = text[:half], text[-half:]
+    return f"{start.rpartition(' ')[0] or start} … {end.partition(' ')[2] or end}"
 
 
 def _cut_passage(passage: MarkedPassage) -> MarkedPassage:
