@@ -151,7 +151,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
         function(Session(ctx.obj), **given)
 
     run.__name__, run.__doc__ = function.__name__, function.__doc__
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # for typer
     run.__annotations__ = {p.name: p.annotation for p in parameters}
     return run
 
