@@ -14,15 +14,19 @@ from dataclasses import astuple, dataclass
 
 from bot.mentions import mentions
 from bot.odds import probability
-from bot.words import MONTH, names, stem, subject, words
+from bot.words import MONTH, SPELLED, WEEKDAY, names, stem, subject, words
 
 _NUMBER_WORD = (
-    r"(?:\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozens?|hundreds?|"
-    r"thousands?|millions?|billions?|both|single|several|few|half|one|no|many|numerous|multiple)\b)"
+    rf"(?:\d|\b(?:{SPELLED}|dozens?|hundreds?|thousands?|millions?|billions?|both|single|several|few|"
+    r"half|no|many|numerous|multiple)\b)"
 )
-_DAY = r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b|\b(?:today|tomorrow|yesterday|tonight)\b"
+_DAY = rf"{WEEKDAY}s?\b|\b(?:today|tomorrow|yesterday|tonight|week(?:day|end)s?)\b"
 _DATE = rf"{MONTH} \d{{1,2}}\b|\b\d{{1,2}}(?: of)? {MONTH}|\b\d{{1,2}}(?:st|nd|rd|th)\b"
-_YEAR = r"\b(?:1\d{3}|20\d{2})\b"
+_YEAR = (
+    r"\b(?:1\d{3}|20\d{2})s?\b|"
+    r"\b(?:in|by|since|until|around|year|AD|CE) \d{2,3}\b(?! \w+s\b|[,.]\d)|"
+    r"\b\d{1,4} (?:AD|CE|BC|BCE)\b|\bB\.?C\.?E?\b|\bA\.D\."
+)
 _CLOCK = r"\b\d{1,2}(?::\d{2})?\s?[ap]\.?m\b|\b\d{1,2}:\d{2}\b|\b(?:noon|midnight|o['’]clock)\b"
 _SPAN = r"\b(?:second|minute|hour|day|week|month|year|decade|centur)(?:s|y|ies)?\b"
 _WHEN = (
@@ -47,18 +51,22 @@ _KINDS = [
             r"\b(?:met(?:re|er)|kilomet|centimet|km|cm|mile|feet|foot|inch|yard|page|word)|"
             r"\b(?:very|too|as|so) (?:very,? )*\w+ly\b",
         ),
-        (r"\bhow old\b|\bwhat age\b", r"\b\d{1,3}\b(?!\s*hours)|\bborn\b|\baged?\b"),
+        (
+            r"\bhow old\b|\bwhat age\b",
+            rf"\b\d{{1,3}}\b(?!\s*hours)|\b(?:{SPELLED})\b|\bborn\b|\baged?\b",
+        ),
         (
             r"\bhow much (?:money|(?:is|are|was|were) (?:a|an|the)|does \S+ cost|"
             r"did \S+ (?:cost|pay))|\bwhat (?:price|sum)\b|"
             r"\bin (?:euros|dollars|pounds)\b|"
             r"\bhow much\b.*\b(?:cost|paid|pay|spent|spend|worth)\b",
-            r"[$€£¥]|\b(?:dollar|euro|pound|million|billion|trillion|cent|yen)s?\b",
+            r"[$€£¥₽₹]|\b(?:dollar|euro|pound|million|billion|trillion|cent|yen|rou?ble|rupee|franc)s?\b|"
+            r"\b(?:free|gratis|nothing)\b",
         ),
         (
             r"\bhow (?:tall|high|large|big|far|deep|wide|heavy)\b|\bpopulation\b|\bwhat (?:number|"
             r"percentage|proportion|share)\b",
-            r"\d|\b(?:hundred|thousand|million|billion|percent)",
+            rf"\d|\b(?:hundred|thousand|million|billion|percent)|\b(?:{SPELLED})\b",
         ),
         (
             r"\bhow (?:many|much)\b",

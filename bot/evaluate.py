@@ -36,7 +36,7 @@ from bot.metrics import (
     token_f1,
 )
 from bot.questions import Question, load_questions, locate_all
-from bot.records import Answer
+from bot.records import Answer, Candidate
 from index import Article, Passage, SettingsError, UnknownArticle
 
 __all__ = [
@@ -373,14 +373,13 @@ def _gold_ranks(
     if not gold or question.kind == "overview" or not len(answer.trace):
         return None, None
     places = [place for evidence in gold for place in evidence]
-    marked = []
-    for candidate in answer.trace:
+
+    def right(candidate: Candidate) -> bool:
         passage = candidate.passage
         stretch = (passage.article_id, passage.start, passage.end)
-        right = any(overlap(stretch, place) for place in places)
-        marked.append((candidate.scores["found"], right))
-    as_found = sorted(marked, key=lambda pair: -pair[0])
-    return tuple(right for _, right in as_found), tuple(right for _, right in marked)
+        return any(overlap(stretch, place) for place in places)
+
+    return tuple(map(right, answer.trace.as_found())), tuple(map(right, answer.trace))
 
 
 # -- the report --

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from bot.odds import probability
 from bot.reader import Reading
 from bot.records import Ranking, Span
-from bot.words import MONTH
+from bot.words import MONTH, WEEKDAY
 
 LEAST = -2.0
 """Log odds below which the likeliest span is no answer: on the tune half, four in five questions
@@ -44,7 +44,8 @@ _LIST = re.compile(
     rf"^\W*(?:(?:and|but) )?(?:(?:in|on|at|to|from|of|with|by|for|under|during|between) )?"
     rf"(?:which (?:(?!{_VERB}\b)[\w-]+ )?(?!{_VERB}\b){_PLURAL}|"
     rf"what (?:(?!{_VERB}\b)[\w-]+ )?(?!{_VERB}\b){_PLURAL} {_VERB}\b|"
-    r"who (?:are|were|all)\b|who else\b|(?:name|list) |what (?:are|were)\b)",
+    rf"who (?:are|were|all)\b|who else\b|(?:name|list) (?:[\w’'-]+ ){{0,3}}?{_PLURAL}|"
+    r"what (?:are|were)\b)",
     re.IGNORECASE,
 )
 _FACT = re.compile(
@@ -66,8 +67,8 @@ _NO_MARK = rf"[^«»“”()\[\]\n]{{0,{QUOTED}}}"
 _TO_CLOSING = re.compile(rf"{_NO_MARK}([»”)\]])")
 _FROM_OPENING = re.compile(rf"([«“(\[]){_NO_MARK}$")
 _DATE = re.compile(
-    rf"\b(?:\w+day,? )?(?:{MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?\b(?:,?\s\d{{4}}\b)?|"
-    rf"(?:the )?\d{{1,2}}(?:st|nd|rd|th)?(?:\sof)?\s{MONTH}(?:,?\s\d{{4}}\b)?|"
+    rf"(?:{WEEKDAY},? )?(?:{MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?\b(?:,?\s\d{{4}}\b)?|"
+    rf"\b(?:the )?\d{{1,2}}(?:st|nd|rd|th)?(?:\sof)?\s{MONTH}(?:,?\s\d{{4}}\b)?|"
     rf"{MONTH},?\s(?:of\s)?\d{{4}}\b)"
 )
 _WHEN = re.compile(

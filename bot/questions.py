@@ -66,6 +66,11 @@ def load_questions(path: str | Path) -> list[Question]:
             f"({Path.cwd()}) unless it is absolute."
         ) from None
     except UnicodeDecodeError as error:
+        if error.object.startswith(b"\x1f\x8b"):
+            raise QuestionSetError(
+                f"{file} is gzip-compressed and of no published set that is known. Unpack it, or "
+                "give a file that is named as eval --suite names them (NAME.questions.jsonl.gz)."
+            ) from error
         line = error.object.count(b"\n", 0, error.start) + 1
         raise QuestionSetError(
             f"{file}, line {line}: this is not UTF-8 text ({error.reason}). Save the question "

@@ -103,8 +103,9 @@ class Candidate:
     Attributes:
         passage: the passage.
         scores: score by stage, whichever it reached: ``"dense"`` (cosine similarity) and
-            ``"lexical"`` (BM25), ``"found"`` (their reciprocal ranks, summed), ``"rerank"`` (the
-            cross-encoder's logit).
+            ``"lexical"`` (BM25), ``"found"`` (their reciprocal ranks, summed), ``"rerank"``
+            (relevance in logits: the cross-encoder, the second bi-encoder and what models do not
+            see), ``"reader"`` (the reader's log odds that it answers).
         kept: whether it became evidence.
         reason: why it was kept or dropped.
     """
@@ -144,6 +145,17 @@ class Trace(Sequence[Candidate]):
     def __iter__(self) -> Iterator[Candidate]:
         """Iterate over the candidates, best first."""
         return iter(self.candidates)
+
+    def as_found(self) -> list[Candidate]:
+        """Return the candidates in the order in which they were found, before reranking.
+
+        Of those with the same sum of reciprocal ranks the nearer by its vector comes first.
+        """
+        never = float("-inf")
+        return sorted(
+            self.candidates,
+            key=lambda c: (-c.scores["found"], -c.scores.get("dense", never)),
+        )
 
 
 @dataclass(frozen=True, slots=True)

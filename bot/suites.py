@@ -234,9 +234,8 @@ def rank_documents(answer: Answer, gold: set[str]) -> tuple[tuple[bool, ...], tu
 
     A document stands where its best passage does.
     """
-    found = [(c.passage.article_id, c.scores["found"]) for c in answer.trace]
-    dense = dict.fromkeys(name for name, _ in sorted(found, key=lambda pair: -pair[1]))
-    reranked = dict.fromkeys(name for name, _ in found)
+    dense = dict.fromkeys(c.passage.article_id for c in answer.trace.as_found())
+    reranked = dict.fromkeys(c.passage.article_id for c in answer.trace)
     return tuple(d in gold for d in dense), tuple(d in gold for d in reranked)
 
 
@@ -663,11 +662,12 @@ def run_suites(
         files = [find_file(root, stem) for stem in (*which.files, *which.others)]
         loaded = _loaded(root, name)
         units = _drawn(loaded.units, sample, seed)
+        drawn = len(units) < len(loaded.units)
         depends = {
             "set": name,
             "files": {f.name: file_digest(f) for f in files if f.exists()},
-            "sample": sample,
-            "seed": seed,
+            "sample": len(units) if drawn else None,
+            "seed": seed if drawn else None,
             "source": source_digest(),
         }
         with _Bench(name, loaded, settings, kept, progress=progress) as bench:

@@ -82,11 +82,12 @@ _NUMBER = re.compile(
     rf"(?P<letter>[mkb])\b)?{_UNIT}",
     re.IGNORECASE,
 )
-_SPELLED = "|".join(_UNITS)
+SPELLED = "|".join(_UNITS)
+"""Pattern of a number word up to "ninety", but for the hyphened ones, which it begins."""
 _GREAT = "dozen|hundred|thousand|million|billion|trillion|decades?|century|centuries"
 _WORDED = re.compile(
-    rf"\b(?P<words>(?:a[\s-](?:{_GREAT})|{_SPELLED})\b"
-    rf"(?:[\s-]+(?:(?<=hundred )and |(?<=thousand )and )?(?:{_SPELLED}|{_GREAT})\b)*)"
+    rf"\b(?P<words>(?:a[\s-](?:{_GREAT})|{SPELLED})\b"
+    rf"(?:[\s-]+(?:(?<=hundred )and |(?<=thousand )and )?(?:{SPELLED}|{_GREAT})\b)*)"
     rf"(?!-(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth)\b){_UNIT}",
     re.IGNORECASE,
 )
@@ -100,7 +101,7 @@ _ORDINALS = {
     )
 } | {"thirtieth": 30, "fortieth": 40, "fiftieth": 50, "hundredth": 100}
 _ORDINAL = re.compile(
-    rf"\b(?P<digits>\d+)(?:st|nd|rd|th)\b|\b(?:(?P<tens>{_SPELLED})-)?(?P<word>{'|'.join(_ORDINALS)})\b",
+    rf"\b(?P<digits>\d+)(?:st|nd|rd|th)\b|\b(?:(?P<tens>{SPELLED})-)?(?P<word>{'|'.join(_ORDINALS)})\b",
     re.IGNORECASE,
 )
 _ISO_DATE = re.compile(r"\b\d{4}-(0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])\b")
@@ -108,8 +109,15 @@ _DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
 _MONTHS = (
     "january february march april may june july august september october november december".split()
 )
-MONTH = rf"\b(?:{'|'.join(m.title() for m in _MONTHS if m != 'may')}|(?-i:May))\b"
-"""Pattern of the name of a month; "May" only with its capital, whatever the case of the rest."""
+_ABBREVIATED = r"(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\.?"
+MONTH = (
+    rf"\b(?:{'|'.join(m.title() for m in _MONTHS if m != 'may')}|"
+    rf"(?-i:May|{_ABBREVIATED}(?=\s\d)|(?<=\d\s){_ABBREVIATED}))(?!\w)"
+)
+"""Pattern of the name of a month, abbreviated too beside a number ("Aug. 15"); "May" and what is
+abbreviated only with a capital, whatever the case of the rest."""
+WEEKDAY = rf"\b(?:{'|'.join(d.title() for d in _DAYS)})"
+"""Pattern of the name of a weekday, after which more may follow ("Fridays")."""
 
 _SHORT = (
     {m[:3]: m for m in _MONTHS if m != "may"}

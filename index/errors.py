@@ -17,7 +17,9 @@
     ├── ModelUnavailable      a chat model that cannot be set up or does not answer
     ├── QuestionError         a question or a history that cannot be asked
     ├── SettingsError         a setting with a value that makes no sense
-    └── QuestionSetError      a question set that cannot be read
+    ├── QuestionSetError      a question set that cannot be read
+    ├── SuiteError            a published set that cannot be read (bot/sets.py)
+    └── TrainingDataError     a folder of training data that cannot be used (bot/reader/examples.py)
 
 Every message names the value, what was expected, and the next step.
 """

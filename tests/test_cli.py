@@ -386,9 +386,10 @@ def test_eval_prints_a_table_of_metrics(run: Run, article: Path, questions: Path
 
 
 def test_eval_json_and_a_split(run: Run, article: Path, questions: Path) -> None:
-    args = ("eval", questions, "--article", article, "--split", "tune", "--json")
+    args = ("eval", questions, "--article", article, "--split", "tune", "--json", "--curve")
     report = json.loads(run(*args).stdout)
     assert report["metrics"]["questions"] == 1
+    assert [point["threshold"] for point in report["curve"]][::10] == [0, 0.5, 1]
     assert [row["id"] for row in report["rows"]] == ["tall"]
 
 

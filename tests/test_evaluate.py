@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import inspect
 import itertools
 import json
@@ -677,6 +678,9 @@ def test_files_that_hold_no_question_set(tmp_path: Path) -> None:
     (tmp_path / "set.jsonl").write_bytes(json.dumps(GOOD).encode() + b"\n\xff\xfe")
     with pytest.raises(QuestionSetError, match="line 2: this is not UTF-8"):
         load_questions(tmp_path / "set.jsonl")
+    (tmp_path / "set.jsonl.gz").write_bytes(gzip.compress(json.dumps(GOOD).encode()))
+    with pytest.raises(QuestionSetError, match="is gzip-compressed and of no published set"):
+        load_questions(tmp_path / "set.jsonl.gz")
 
 
 # -- the question set of the bundled article --

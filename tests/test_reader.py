@@ -215,7 +215,7 @@ def test_a_polite_question_is_not_for_yes_or_no(question: str) -> None:
     "question", ["What did James buy?", "What do economists call this?", "What did Paris demand?",
                  "What happens on Friday?", "What causes inflation?", "Which crisis began then?",
                  "Which class was it?", "Which virus was found?", "How many countries joined?",
-                 "What does Russia want?", "Which Ross won?"],
+                 "What does Russia want?", "Which Ross won?", "Name the city where they met."],
 )  # fmt: skip
 def test_a_word_that_ends_in_s_makes_no_list(question: str) -> None:
     found = [exact(30, 40, 6.0), exact(5, 9, 5.0)]
@@ -226,7 +226,8 @@ def test_a_word_that_ends_in_s_makes_no_list(question: str) -> None:
     "question", ["Which countries joined?", "Who are the members?", "What are the conditions?",
                  "Which parties signed?", "In which cities did they meet?",
                  "What groups are there?", "On what days did they meet?",
-                 "Can you tell me which people came?"],
+                 "Can you tell me which people came?", "Name the three countries.",
+                 "List all parties."],
 )  # fmt: skip
 def test_a_list_gives_every_stretch_in_the_order_of_the_text(question: str) -> None:
     found = [exact(30, 40, 6.0), exact(5, 9, 5.0), exact(62, 70, 4.0), exact(8, 12, 3.9),
@@ -308,6 +309,9 @@ def test_a_quotation_mark_or_bracket_is_not_left_without_the_other(given: str, w
         ("It is on the 4th of May.", "May", "the 4th of May"),
         ("It began in 1980.", "1980", "1980"),
         ("It was May 1999, or 2001.", "2001", "2001"),
+        ("It is his birthday May 4, 1990.", "1990", "May 4, 1990"),
+        ("It opened on Aug. 22, 1980 at noon.", "1980", "Aug. 22, 1980"),
+        ("On 3 Sept 1980 it began.", "1980", "3 Sept 1980"),
     ],
 )
 def test_when_is_answered_with_the_whole_date(sentence: str, part: str, whole: str) -> None:

@@ -941,6 +941,14 @@ def test_documents_are_ranked_by_their_best_passage() -> None:
     assert rank_documents(answered(), {article}) == ((), ())
 
 
+def test_of_two_that_are_found_alike_the_nearer_was_found_first() -> None:
+    first, second = answered(ranked=trace((0, 0.3), (1, 0.3))).trace
+    near = replace(first, scores={"found": 0.3, "dense": 0.9})
+    far = replace(second, scores={"found": 0.3, "dense": 0.1})
+    words = replace(second, scores={"found": 0.3, "lexical": 9.0})
+    assert Trace((far, words, near)).as_found() == [near, far, words]
+
+
 # -- two runs --
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -52,7 +53,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
             )
             at = text.index(str(1800 + i))
             questions.append(
-                {"doc_id": f"{source}-{i}", "question": f"When was the harbour of {place} opened?",
+                {"doc_id": f"{source}-{i}",
+                 "question": f"When was harbour {i} of {place} opened?",
                  "answers": [str(1800 + i)], "spans": [[at, at + 4], [at - 3, at + 4]],
                  "answerable": True}
             )  # fmt: skip
@@ -99,13 +101,16 @@ def test_every_span_is_within_its_passage_and_says_an_answer(examples: list[Exam
 def test_what_does_not_answer_holds_no_answer(examples: list[Example]) -> None:
     kinds = {e.source.rpartition("-")[2] for e in examples if not e.answerable}
     assert kinds >= {"edited", "deleted", "near", "without", "squad2"}
+    originals = {f"When was harbour {i} of {p} opened" for i, p in enumerate(PLACES * 3)}
+    seen = set()
     for example in examples:
         if example.source.endswith(("-deleted", "-near")) and example.question.startswith("When"):
-            place = example.question.removeprefix("When was the harbour of ").split()[0]
-            years_of = [str(1800 + i) for i, p in enumerate(PLACES * 3) if p == place]
-            assert not all(contains_answer(example.text, [year]) for year in years_of)
+            number = int(example.question.removeprefix("When was harbour ").split()[0])
+            assert not contains_answer(example.text, [str(1800 + number)])
+            seen.add(example.source.rpartition("-")[2])
         if example.source.endswith("-edited"):
-            assert example.question != "When was the harbour of Oslo opened?" or not example.spans
+            assert example.question.rstrip("?") not in originals
+    assert seen == {"deleted", "near"}
 
 
 def test_the_same_seed_gives_the_same_examples(data: Path, tmp_path: Path) -> None:
@@ -221,13 +226,32 @@ def test_another_recipe_does_not_go_on_from_a_checkpoint(
         app, [str(data), "--output", str(tmp_path / "run"), "--rate", "0.5"]
     )
     assert result.exit_code == 2
-    assert "another recipe" in caplog.text
+    assert "these differ: rate, frozen, tokens" in " ".join(caplog.text.split())
 
 
-def test_other_first_weights_do_not_go_on_from_a_checkpoint(data: Path, tmp_path: Path) -> None:
-    (tmp_path / "checkpoint.pt").write_bytes(b"")
-    with pytest.raises(TrainingDataError, match=r"goes on from checkpoint.pt and not from one.pt"):
-        train(data, tmp_path, RECIPE, "cpu", start=Path("one.pt"))
+def test_other_data_or_first_weights_do_not_go_on_from_a_checkpoint(
+    data: Path, tmp_path: Path
+) -> None:
+    recipe = replace(RECIPE, tokens=6000, frozen=11)
+    reader = train(data, tmp_path / "run", recipe, "cpu", most=1)
+    one, other = tmp_path / "one.pt", tmp_path / "other.pt"
+    torch.save(reader.state_dict(), one)
+    torch.save({**reader.state_dict(), "here.bias": torch.ones(1)}, other)
+    started = tmp_path / "started"
+    train(data, started, recipe, "cpu", start=one, most=1)
+    train(data, started, recipe, "cpu", start=one, most=2)
+    journal = (started / "log.jsonl").read_text("utf-8").splitlines()
+    steps = [json.loads(line).get("step") for line in journal]
+    assert steps[-1] == 2
+    for start in (None, other):
+        with pytest.raises(TrainingDataError, match="these differ: start"):
+            train(data, started, recipe, "cpu", start=start, most=2)
+    elsewhere = tmp_path / "data"
+    shutil.copytree(data, elsewhere)
+    rows = (elsewhere / "train" / "qamr.jsonl.gz").read_bytes()
+    (elsewhere / "train" / "qamr.jsonl.gz").write_bytes(gzip.compress(gzip.decompress(rows) * 2))
+    with pytest.raises(TrainingDataError, match="these differ: data"):
+        train(elsewhere, tmp_path / "run", recipe, "cpu", most=2)
 
 
 def test_examples_are_written_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import logging
 import os
 import sys
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -443,13 +444,16 @@ def evaluate_questions(
             compared, suite, names=only, sample=sample, seed=seed, cache=cache
         )
     # What took minutes is on the terminal before a page may fail to be written.
+    points = evaluate.threshold_curve(measured.reports[0]) if curve else []
     if as_json:
-        terminal.write_json(measured.to_dict())
+        values = measured.to_dict()
+        if curve:
+            values["curve"] = [asdict(point) for point in points]
+        terminal.write_json(values)
     else:
         measured.write(rows=rows)
         if curve:
             terminal.write()
-            points = evaluate.threshold_curve(measured.reports[0])
             terminal.write_curve(points)
     if html is not None:
         measured.write_page(html, session.settings)

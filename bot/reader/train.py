@@ -5,6 +5,7 @@ Stopped at any point, the same command goes on from the last checkpoint.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import random
@@ -22,6 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 
+from bot.cache import file_digest
 from bot.metrics import auroc, exact_match, mean, token_f1
 from bot.reader import examples as made
 from bot.reader.examples import Example, TrainingDataError
@@ -216,20 +218,18 @@ def train(
         most: step after which to stop for now.
 
     Raises:
-        TrainingDataError: the data folder lacks a set, or the checkpoint is of another recipe.
+        TrainingDataError: the data folder lacks a set, or the checkpoint is of another recipe,
+            other data or other first weights.
     """
     torch.manual_seed(recipe.seed)
     output.mkdir(parents=True, exist_ok=True)
-    training, watched = _examples(folder, output, recipe.seed)
+    data = _data_digest(folder)
+    training, watched = _examples(folder, output, recipe.seed, data)
     encodings = tokenizer().encode_batch([(e.question, e.text) for e in training])
     steps = batches(training, encodings, recipe)
     reader = STARTS[recipe.trunk]()
     checkpoint = output / "checkpoint.pt"
-    if start and checkpoint.exists():
-        raise TrainingDataError(
-            f"{output} holds a run already, which goes on from {checkpoint.name} and not from "
-            f"{start}. Leave out --start, or give another output folder."
-        )
+    made_by = {**asdict(recipe), "data": data, "start": file_digest(start) if start else ""}
     if start:
         reader.load_state_dict(torch.load(start, weights_only=True, map_location=device))
     reader.to(device).train()
@@ -238,10 +238,11 @@ def train(
     done = 0
     if checkpoint.exists():
         kept = torch.load(checkpoint, weights_only=True, map_location=device)
-        if kept["recipe"] != asdict(recipe):
+        if kept["recipe"] != made_by:
+            differs = [n for n, value in made_by.items() if kept["recipe"].get(n) != value]
             raise TrainingDataError(
-                f"{checkpoint} was made by another recipe: {kept['recipe']}. Give that one, or "
-                "another output folder."
+                f"{checkpoint} was made by another recipe; these differ: {', '.join(differs)}. It "
+                f"was {kept['recipe']}. Give that one, or another output folder."
             )
         reader.load_state_dict(kept["reader"])
         optimiser.load_state_dict(kept["optimiser"])
@@ -274,7 +275,7 @@ def train(
             if (step + 1) % KEPT == 0 or step + 1 == last:
                 _note(journal, step=step + 1, watched=watch(reader, watched[:WATCHED], device))
                 state = {
-                    "recipe": asdict(recipe), "step": step + 1, "reader": reader.state_dict(),
+                    "recipe": made_by, "step": step + 1, "reader": reader.state_dict(),
                     "optimiser": optimiser.state_dict(), "schedule": schedule.state_dict(),
                 }  # fmt: skip
                 torch.save(state, checkpoint.with_suffix(".new"))
@@ -284,8 +285,17 @@ def train(
     return reader
 
 
-def _examples(folder: Path, output: Path, seed: int) -> tuple[list[Example], list[Example]]:
-    files = output / f"examples-{seed}.jsonl.gz", output / f"watched-{seed}.jsonl.gz"
+def _data_digest(folder: Path) -> str:
+    """Return a digest of the training files and of how examples are made of them."""
+    files = [*sorted((folder / "train").glob("*.jsonl.gz")), Path(made.__file__)]
+    parts = "".join(file_digest(file) for file in files)
+    return hashlib.sha256(parts.encode()).hexdigest()[:12]
+
+
+def _examples(
+    folder: Path, output: Path, seed: int, data: str
+) -> tuple[list[Example], list[Example]]:
+    files = [output / f"{part}-{seed}-{data}.jsonl.gz" for part in ("examples", "watched")]
     if not all(file.exists() for file in files):
         for file, examples in zip(files, made.make(folder, load_embedder(), seed), strict=True):
             made.save(examples, file)
