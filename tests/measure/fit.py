@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.progress import track
 from scipy.optimize import minimize
 
-from bot import abstain, read
+from bot import Answer, Settings, abstain, exact, read
 from bot.abstain import Signs, answerability
-from bot.metrics import auroc
-from bot.odds import logit
+from bot.metrics import auroc, calibration_error, token_f1
+from bot.odds import logit, probability
 from bot.questions import Question
 from tests.measure.common import held_out, opened, patched, questions, remembered, table
 
@@ -40,6 +40,9 @@ TYPED_SMALL = 0.5
 HELD = {"stranger": abstain.STRANGER}
 """Weights that are not fitted."""
 
+HALF = 0.5
+"""Word overlap with an accepted answer from which an exact answer counts as right."""
+
 PENALTY = 0.01
 """Weight of the squared weights, on signs divided by their standard deviation."""
 
@@ -49,9 +52,10 @@ def measure(*, quick: bool, data: Path | None = None) -> str:
 
     With ``data`` also of questions on documents that were kept out of training the reader.
     """
-    rows = gather(questions(quick=quick))
+    said: list[Said] = []
+    rows = gather(questions(quick=quick), said)
     if data is not None:
-        rows += gather_elsewhere(data, quick=quick)
+        rows += gather_elsewhere(data, said, quick=quick)
     parts = {part: matrix(rows, part) for part in dict.fromkeys(r.part for r in rows)}
     spread = np.concatenate([signs for signs, _ in parts.values()]).std(axis=0)
     spread = np.where(spread > 0, spread, 1.0)  # a sign that never varies
@@ -72,7 +76,53 @@ def measure(*, quick: bool, data: Path | None = None) -> str:
         titles,
         table_rows,
     )
-    return f"{weighed}\n\n{thresholds(parts, weights['in use'])}"
+    tables = [weighed, thresholds(parts, weights["in use"])]
+    if data is not None:
+        tables.append(scaling(said))
+    return "\n\n".join(tables)
+
+
+def scaling(said: Sequence[Said]) -> str:
+    """Return a table of the scaling of exact answers' log odds, and how well calibrated it is.
+
+    It is fitted on every second question elsewhere, and all figures are of those left out.
+    """
+    elsewhere = [s for s in said if s.part == ELSEWHERE]
+    parts = {f"{ELSEWHERE}, left out": elsewhere[1::2]}
+    parts |= {part: [s for s in said if s.part == part] for part in ("tune", "report")}
+    scales = {
+        "none": (1.0, 0.0),
+        "fitted": platt(elsewhere[::2]),
+        "in use": (exact.SCALE, exact.SHIFT),
+    }
+    rows: list[list[object]] = []
+    for name, (scale, shift) in scales.items():
+        row: list[object] = [name, f"{scale:.3f}", f"{shift:.3f}"]
+        for rows_of in parts.values():
+            sure = [probability(scale * s.odds + shift) for s in rows_of]
+            row.append(calibration_error(sure, [s.right for s in rows_of]))
+        rows.append(row)
+    counts = ", ".join(
+        f"{part}: {len(p)} exact answers, {sum(s.right for s in p)} of them right"
+        for part, p in parts.items()
+    )
+    return table(
+        f"Calibration error of exact answers by the scaling of their log odds; {counts}",
+        ["scaling", "SCALE", "SHIFT", *parts],
+        rows,
+    )
+
+
+def platt(said: Sequence[Said]) -> tuple[float, float]:
+    """Return the scale and the shift of log odds that make the right answers likeliest."""
+    odds = np.array([s.odds for s in said])
+    sign = np.where([s.right for s in said], 1.0, -1.0)
+
+    def loss(w: Array) -> float:
+        return float(np.logaddexp(0.0, -sign * (w[0] * odds + w[1])).mean())
+
+    scale, shift = minimize(loss, np.array([1.0, 0.0]), method="Nelder-Mead").x
+    return float(scale), float(shift)
 
 
 def thresholds(parts: Mapping[str, Part], weights: Array) -> str:
@@ -104,23 +154,53 @@ class Seen:
     answerable: bool
 
 
-def gather(asked: Sequence[Question]) -> list[Seen]:
-    """Return the questions of the set that are looked up."""
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An exact answer that was given.
+
+    Attributes:
+        part: as of ``Seen``.
+        odds: its log odds, before they are scaled.
+        right: whether at least half of its words and of an accepted answer's are shared.
+    """
+
+    part: str
+    odds: float
+    right: bool
+
+
+def exact_said(answer: Answer, accepted: Sequence[str], part: str) -> list[Said]:
+    """Return the exact answer of an answer that is no list and that the bot would give."""
+    if answer.score < Settings.model_construct().threshold or len(answer.exact) != 1:
+        return []
+    odds = (logit(answer.exact[0].score) - exact.SHIFT) / exact.SCALE
+    return [Said(part, odds, token_f1(answer.short or "", accepted) >= HALF)]
+
+
+def gather(asked: Sequence[Question], said: list[Said]) -> list[Seen]:
+    """Return the questions of the set that are looked up; add the exact answers given to ``said``.
+
+    Of answerable questions only those count that have accepted exact answers.
+    """
     rows = []
     with opened() as bot, watched() as seen:
         for question in track(asked, "Asking", console=BAR, transient=True):
             seen.clear()
-            bot.ask(question.question, question.history)
-            rows += [Seen(question.extra["split"], s, question.answerable) for s in seen[-1:]]
+            answer = bot.ask(question.question, question.history)
+            part = question.extra["split"]
+            rows += [Seen(part, s, question.answerable) for s in seen[-1:]]
+            if question.short or not question.answerable:
+                said += exact_said(answer, question.short, part)
     return rows
 
 
-def gather_elsewhere(data: Path, *, quick: bool) -> list[Seen]:
+def gather_elsewhere(data: Path, said: list[Said], *, quick: bool) -> list[Seen]:
     """Return questions on documents kept out of training the reader, each asked in four ways.
 
     It is asked of all documents and of its own; and, as one that has no answer, of all but its own
     and of that one of them which is found first. Half are typed as people type into a search box:
-    small and without a question mark.
+    small and without a question mark. The exact answers given to those asked of all documents are
+    added to ``said``.
     """
     articles, asked = held_out(data, quick=quick)
     everywhere = [a.id for a in articles]
@@ -128,22 +208,24 @@ def gather_elsewhere(data: Path, *, quick: bool) -> list[Seen]:
     rows: list[Seen] = []
     with opened(articles=articles, threshold=0.0) as bot, watched() as seen:
 
-        def ask(text: str, scope: list[str], *, answerable: bool) -> str:
+        def ask(text: str, scope: list[str], *, answerable: bool) -> Answer:
             seen.clear()
             answer = bot.ask(text, articles=scope)
             rows.extend(Seen(ELSEWHERE, signs, answerable) for signs in seen[-1:])
-            return answer.trace[0].passage.article_id
+            return answer
 
         for question in track(asked, "Asking elsewhere", console=BAR, transient=True):
             text = question.question
             if rng.random() < TYPED_SMALL:
                 text = text.lower().rstrip("?. ")
             own, answerable = question.extra["article"], question.answerable
-            ask(text, everywhere, answerable=answerable)
+            answer = ask(text, everywhere, answerable=answerable)
+            said += exact_said(answer, question.short if answerable else (), ELSEWHERE)
             ask(text, [own], answerable=answerable)
             if answerable:
                 others = [a for a in everywhere if a != own]
-                ask(text, [ask(text, others, answerable=False)], answerable=False)
+                nearest = ask(text, others, answerable=False).trace[0].passage.article_id
+                ask(text, [nearest], answerable=False)
     return rows
 
 
