@@ -80,8 +80,9 @@ def held_out(folder: Path, *, quick: bool) -> tuple[list[Article], list[Question
                 answers = tuple(dict.fromkeys(row["answers"]))
                 extra = {"kind": name, "split": "tune", "article": ids[row["doc_id"]]}
                 asked.append(
-                    Question(row["qid"], row["question"].strip(), (), answers, (),
-                             row["answerable"], answers, extra)
+                    Question(row["qid"], row["question"].strip(), (), answers,
+                             (articles[ids[row["doc_id"]]].text,), row["answerable"], answers,
+                             extra)
                 )  # fmt: skip
     return list(articles.values()), asked[:: 5 if quick else 1]
 

@@ -59,10 +59,10 @@ def elsewhere(data: Path, *, quick: bool) -> str:
             with patched(read, "READER", value):
                 report = ask_all(bot, answerable, f"reading: kept out, READER {value:g}")
             for kind, part in report.by("kind").items():
-                short = [part.metrics[m] for m in ("answer", "short_f1", "short_em")]
-                rows.append([f"{value:g}", kind, len(part.rows), *short])
+                shown = [part.metrics[m] for m in ("hit@1", "answer", "short_f1", "short_em")]
+                rows.append([f"{value:g}", kind, len(part.rows), *shown])
     return table(
         f"{WHAT['READER']} (READER), on documents kept out of training, among {len(articles)}",
-        ["READER", "set", "questions", "answer", "short F1", "short EM"],
+        ["READER", "set", "questions", "hit@1", "answer", "short F1", "short EM"],
         rows,
     )

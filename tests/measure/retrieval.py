@@ -1,7 +1,8 @@
 """Which passages are found: ways of finding, fused and reranked, on real question sets.
 
-Passages are those that the bot would index; a hit is one of the document that answers. Vectors
-are compared exactly, as the store does for a collection of this size.
+Passages are cut as the bot cuts them and searched by themselves, with or without their title: the
+sentence before one that leans on it, which the store adds, is left out here. A hit is one of the
+document that answers. Vectors are compared exactly. The reader reads what the reranker read.
 """
 
 from __future__ import annotations
