@@ -194,6 +194,14 @@ def test_a_stretch_that_the_reader_does_not_believe_in_is_no_answer(
     assert choose(question, [believed], QUOTED, texts) == (believed,)
 
 
+def test_a_stretch_is_as_probable_as_such_stretches_are_right() -> None:
+    shares = [exact(5, 9, odds).span.score for odds in (-6.0, 0.0, 3.0, 9.0)]
+    assert shares == sorted(shares)
+    # As likely as that nothing answers is right in one of three, and the likeliest never surely.
+    assert 0.2 < shares[1] < 0.45
+    assert shares[3] < 0.9
+
+
 @pytest.mark.parametrize(
     "question", ["Is it on Friday?", "Did he sign?", "And will they meet?", "Hasn't he left?",
                  "Can you tell me whether he signed?", "Do you know if it rained?"],
