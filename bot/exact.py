@@ -16,8 +16,9 @@ LEAST = -2.0
 whose span is below have no exact answer."""
 
 LEAST_FACT = -6.0
-"""The same for a question that asks for a name, a time, a place or a number: it has an exact
-answer, and kept out of training, a third of the likeliest spans are right even there."""
+"""The same for a question that asks for a name, a time, a place or a number, which has an exact
+answer where it has any: of those that are answered by documents kept out of training, a third of
+the likeliest spans are right even there."""
 
 SCALE, SHIFT = 0.273, -0.767
 """What log odds are multiplied by and moved by to be those of being right (Platt 1999), fitted on
