@@ -14,7 +14,7 @@ MOST = 300
 """Questions of each set at most, drawn with seed 0: all of them take three hours on two cores."""
 
 DRAWN = {"nq_oracle": 600}
-"""The same where fewer would say little: one of its targets is that .98 are found."""
+"""The same for single sets: more where one target is that .98 are found."""
 
 QUICK = 60
 """Questions of each set in a quick run."""
