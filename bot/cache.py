@@ -28,7 +28,10 @@ T = TypeVar("T")
 PACKAGES = ("bot", "index", "prompts")
 """The packages that answers depend on, weights and prompts among their files."""
 
-LIBRARIES = ("chromadb", "onnxruntime", "sentence-transformers", "tokenizers", "torch")
+LIBRARIES = (
+    "chromadb", "nupunkt", "numpy", "onnxruntime", "rapidfuzz", "sentence-transformers",
+    "snowballstemmer", "tokenizers", "torch",
+)  # fmt: skip
 """Libraries whose versions answers depend on."""
 
 COUNTING = ("bot/cache.py", "bot/compare.py", "bot/figures.py")
@@ -59,6 +62,18 @@ def file_digest(file: Path) -> str:
     """Return the SHA-256 of a file."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def model_state(name: str) -> list[list[str | int]]:
+    """Return what tells the files of a model in a folder from other ones; nothing of a mere name.
+
+    A model that was trained anew in the same folder is another one.
+    """
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        return []
+    files = sorted(f for f in folder.rglob("*") if f.is_file())
+    return [[str(f.relative_to(folder)), f.stat().st_size, f.stat().st_mtime_ns] for f in files]
 
 
 @lru_cache(maxsize=8)

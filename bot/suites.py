@@ -27,7 +27,7 @@ from pydantic import TypeAdapter
 
 from bot import figures, sets
 from bot.bot import Bot
-from bot.cache import Cache, file_digest, key_of, source_digest
+from bot.cache import Cache, file_digest, key_of, model_state, source_digest
 from bot.condense import condense
 from bot.evaluate import INTERVALS, TOP, Row, failure, judge, noticed, progress_bar
 from bot.figures import Figure, Item
@@ -104,7 +104,8 @@ class _Bench:
         articles = {a.id: a for a in self.articles.values()}
         key = key_of({"articles": sorted(articles), "titles": [a.title for a in articles.values()],
                       "index": source_digest(("index",))})  # fmt: skip
-        embedder = key_of({"embedder": self._settings.embedder})[:8]
+        model = self._settings.embedder
+        embedder = key_of({"embedder": model, "files": model_state(model)})[:8]
         bot = self._stack.enter_context(
             self._open(self._cache.store(f"{self.name}-{embedder}", key))
         )
@@ -655,6 +656,7 @@ def run_suites(
     root, chosen = find_sets(folder, names)
     settings = settings or Settings.read()
     matters = {name: getattr(settings, name) for name in MATTERS}
+    models = {name: model_state(matters[name]) for name in ("embedder", "reranker")}
     kept = open_cache(cache)
     suites = []
     for name in chosen:
@@ -673,7 +675,8 @@ def run_suites(
         with _Bench(name, loaded, settings, kept, progress=progress) as bench:
             for task in which.tasks:
                 how, kind = TASKS[task], TASKS[task].kind
-                key = key_of({**depends, "task": task, "settings": matters if how.asks else {}})
+                key = key_of({**depends, "task": task, "settings": matters if how.asks else {},
+                              "models": models if how.asks else {}})  # fmt: skip
                 rows = kept.read(f"{name}-{task}", key, kind)
                 cached = rows is not None
                 if rows is None:

@@ -403,6 +403,9 @@ def test_what_rows_depend_on_is_in_their_key(
     assert cached()
     assert not cached(seed=1)
     assert not cached(sample=3)
+    # Where all are asked, none is drawn.
+    assert not cached(sample=None)
+    assert cached(sample=4, seed=1)
     # Claims are judged by rule: the bot is not asked, and no setting matters.
     assert cached(settings=settings.model_copy(update={"threshold": 0.5, "port": 1}))
     monkeypatch.setattr("bot.suites.source_digest", lambda *_: "another")
@@ -605,6 +608,15 @@ def test_the_digest_of_the_source_sees_every_file_that_answers_depend_on(
         seen.add(source_digest())
     source_digest.cache_clear()
     assert len(seen) == 4 + len(LIBRARIES)
+
+
+def test_a_model_trained_anew_in_its_folder_is_another_one(tmp_path: Path) -> None:
+    (tmp_path / "model.bin").write_bytes(b"one")
+    before = cache_module.model_state(str(tmp_path))
+    assert cache_module.model_state(str(tmp_path)) == before
+    (tmp_path / "model.bin").write_bytes(b"other")
+    assert cache_module.model_state(str(tmp_path)) != before
+    assert cache_module.model_state("bundled") == []
 
 
 def test_a_constant_that_rows_are_made_with_is_not_left_out_of_the_digest() -> None:
