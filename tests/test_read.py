@@ -112,6 +112,10 @@ def test_the_trace_tells_why_each_passage_was_kept_or_dropped(bot: Bot) -> None:
     assert len(kept) == EVIDENCE
     assert [c.kept for c in trace] == [True] * EVIDENCE + [False] * (len(trace) - EVIDENCE)
     assert all("dense" in c.scores and "rank" in c.reason for c in trace)
+    found = trace.as_found()
+    ranked = [found[i] for i in order_of([c.scores["rerank"] for c in found])]
+    assert list(trace[EVIDENCE:]) == ranked[EVIDENCE:]
+    assert all(c in kept for c in ranked[:EVIDENCE])
     liked = sorted(trace, key=lambda c: -c.scores["rerank"])
     assert all(c.kept for c in liked[:FIRST])
     assert liked[-1] is not trace[0]
