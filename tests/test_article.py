@@ -74,7 +74,7 @@ def test_id_is_the_text_alone() -> None:
     assert one == Article.from_text(one.text, title="A", source="a.txt")
     assert Article.from_text("Hello there. You").id != one.id
     with pytest.raises(dataclasses.FrozenInstanceError):
-        one.text = "other"  # type: ignore[misc]
+        one.text = "other"  # type: ignore[misc]  # it is frozen
 
 
 def test_bundled() -> None:

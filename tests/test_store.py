@@ -256,7 +256,7 @@ def test_adding_twice_changes_nothing(store: Store) -> None:
     again = store.add(Article.from_text(TREES.text + "\r\n", title="Other", source="other.txt"))
     assert again == TREES, "the article that is there already"
     assert (store.articles(), store.count(), vectors_in(store)) == before
-    assert store.embedder.batches == [2, 2]  # type: ignore[attr-defined]
+    assert store.embedder.batches == [2, 2]  # type: ignore[attr-defined]  # of the double
 
 
 def test_removing(store: Store) -> None:
@@ -315,7 +315,7 @@ def test_opening_again_keeps_all(store: Store) -> None:
     again = open_store(store.path)
     assert [(a, again.vectors(a.id)) for a in again.articles()] == before
     assert again.search("old oaks", 5) == found
-    assert again.embedder.batches == []  # type: ignore[attr-defined]
+    assert again.embedder.batches == []  # type: ignore[attr-defined]  # of the double
     again.close()
 
 
@@ -548,10 +548,10 @@ def test_an_interrupted_rebuild_loses_nothing(store: Store) -> None:
 
     words.before = fail
     with pytest.raises(KeyboardInterrupt):
-        Store.rebuild(store.path, words)  # type: ignore[arg-type]
+        Store.rebuild(store.path, words)  # type: ignore[arg-type]  # a double of the embedder
     with pytest.raises(StoreDamaged, match=r"2 passages where 4 were written.*askarticle rebuild"):
         open_store(store.path)
-    rebuilt = Store.rebuild(store.path, Words())  # type: ignore[arg-type]
+    rebuilt = Store.rebuild(store.path, Words())  # type: ignore[arg-type]  # a double of the embedder
     assert rebuilt.articles() == [TREES, STARS]
     rebuilt.close()
 
@@ -596,7 +596,7 @@ def test_another_configuration_is_refused_and_rebuilt(
 
 def test_rebuilding_an_open_store_is_refused(store: Store) -> None:
     with pytest.raises(StoreInUse, match="open in this process"):
-        Store.rebuild(store.path, Words())  # type: ignore[arg-type]
+        Store.rebuild(store.path, Words())  # type: ignore[arg-type]  # a double of the embedder
     assert len(store.search("old oaks", 9)) == 4
 
 
@@ -605,7 +605,7 @@ def test_rebuilding_with_vectors_of_another_size(store: Store) -> None:
     steps: list[tuple[int, int]] = []
     rebuilt = Store.rebuild(
         store.path,
-        Words("wide", 96),  # type: ignore[arg-type]
+        Words("wide", 96),  # type: ignore[arg-type]  # a double of the embedder
         progress=lambda done, total: steps.append((done, total)),
     )
     assert steps == [(2, 2), (2, 2)]
@@ -723,7 +723,7 @@ def test_a_rebuild_restores_every_article(
     if name != "seal.json":
         with pytest.raises(StoreDamaged):
             open_store(path)
-    rebuilt = Store.rebuild(path, Words())  # type: ignore[arg-type]
+    rebuilt = Store.rebuild(path, Words())  # type: ignore[arg-type]  # a double of the embedder
     assert rebuilt.articles() == [paragraphs(1100), TREES]
     assert rebuilt.count() == vectors_in(rebuilt) == 1102
     assert rebuilt.search("old oaks", 1)[0][0].text == "Oaks are old trees."
@@ -788,7 +788,7 @@ def test_a_damaged_article(store: Store, spoil: Callable[[str], str]) -> None:
     spoiled = file.read_text("utf-8")
     with pytest.raises(StoreDamaged, match=f"{file.name} cannot be read.*add its article again"):
         open_store(store.path)
-    rebuilt = Store.rebuild(store.path, Words())  # type: ignore[arg-type]
+    rebuilt = Store.rebuild(store.path, Words())  # type: ignore[arg-type]  # a double of the embedder
     assert rebuilt.articles() == [STARS]
     assert file.with_suffix(".damaged").read_text("utf-8") == spoiled, "kept for a person to see"
     rebuilt.add(TREES)
@@ -851,7 +851,7 @@ def test_indexing_takes_little_more_than_embedding(tmp_path: Path) -> None:
         token_counter = staticmethod(embedder.token_counter)
         embed_documents = staticmethod(timed)
 
-    store.embedder = Timed()  # type: ignore[assignment]
+    store.embedder = Timed()  # type: ignore[assignment]  # a double of the embedder
     store.embedder.embed_documents(["warm"])
     embedding = 0.0
     text = "\n\n".join(f"{p.text} This is round {i}." for i in range(4) for p in _passages())

@@ -346,7 +346,7 @@ def test_written_answer_is_cited_to_sentences(writing: Callable[..., Bot]) -> No
 def test_the_prompt_holds_the_numbered_evidence(writing: Callable[..., Bot]) -> None:
     bot = writing("Ukraine demands an unconditional ceasefire [1].")
     answer = ask(bot)
-    (prompt,) = bot.writer.model.prompts  # type: ignore[union-attr]
+    (prompt,) = bot.writer.model.prompts  # type: ignore[union-attr]  # of the scripted model
     kept = [c.passage for c in answer.trace if c.kept]
     for i, passage in enumerate(kept, 1):
         assert f"[{i}] {passage.searchable}" in prompt
@@ -468,8 +468,8 @@ def test_closing_the_stream_stops_the_model(writing: Callable[..., Bot]) -> None
             closed.wait(0.005)
 
     bot = writing([], closed=closed)
-    bot.writer.model.scripts = [endless()]  # type: ignore[union-attr]
-    with closing(bot.stream(QUESTION)) as stream:  # type: ignore[type-var]
+    bot.writer.model.scripts = [endless()]  # type: ignore[union-attr]  # of the scripted model
+    with closing(bot.stream(QUESTION)) as stream:  # type: ignore[type-var]  # it is a generator
         first = next(stream)
         assert first.citations
         assert not closed.is_set()
@@ -480,7 +480,7 @@ def test_closing_the_stream_stops_the_model(writing: Callable[..., Bot]) -> None
 def test_endless_model_is_stopped(writing: Callable[..., Bot], word: str) -> None:
     closed = threading.Event()
     bot = writing([], closed=closed)
-    bot.writer.model.scripts = [iter(lambda: word, None)]  # type: ignore[union-attr]
+    bot.writer.model.scripts = [iter(lambda: word, None)]  # type: ignore[union-attr]  # of the scripted model
     answer = ask(bot)
     assert closed.wait(5)
     assert answer.model is None
@@ -501,7 +501,7 @@ def test_follow_up_is_rewritten_by_the_condense_prompt(writing: Callable[..., Bo
         "Zelensky is not set to attend the summit [1].",
     )
     answer = ask(bot, "And why is that?", HISTORY)
-    condense, write = bot.writer.model.prompts  # type: ignore[union-attr]
+    condense, write = bot.writer.model.prompts  # type: ignore[union-attr]  # of the scripted model
     assert "User: Will Zelensky attend the summit?" in condense
     assert "Assistant: No: he is “not set” to. [x]" in condense
     assert "Last question: And why is that?" in condense
@@ -515,7 +515,7 @@ def test_failed_rewriting_falls_back_to_rules_and_asks_no_more(
 ) -> None:
     bot = writing([RuntimeError("out of order")], "never asked")
     answer = ask(bot, "And why is that?", HISTORY)
-    assert len(bot.writer.model.prompts) == 1  # type: ignore[union-attr]
+    assert len(bot.writer.model.prompts) == 1  # type: ignore[union-attr]  # of the scripted model
     assert answer.notice is not None
     assert "out of order" in answer.notice
     assert answer.model is None
@@ -710,5 +710,5 @@ def test_small_model_is_stopped_early(small_bot: Bot) -> None:
     assert writer is not None
     words = writer._tokens([("user", "Count from 1 to 1000.")])
     assert next(words) is not None
-    words.close()  # type: ignore[attr-defined]
+    words.close()  # type: ignore[attr-defined]  # it is a generator
     assert "".join(writer._tokens([("user", "Say hello.")]))  # the server is free again
