@@ -200,11 +200,9 @@ def choose(
         return ()
     if not _LIST.match(question):
         (one,) = first
-        return (
-            (_widened(one, quoted, texts[one.article_id], dated),)
-            if _WHEN.match(question)
-            else (one,)
-        )
+        if _WHEN.match(question):
+            one = _widened(one, quoted, texts[one.article_id], dated)
+        return (one,)
     exact = [_widened(e, quoted, texts[e.article_id], series) for e in exact]
     best = next(e for e in exact if _inside(e, quoted[0]))
     taken = [best]

@@ -656,7 +656,10 @@ def run_suites(
     root, chosen = find_sets(folder, names)
     settings = settings or Settings.read()
     matters = {name: getattr(settings, name) for name in MATTERS}
-    models = {name: model_state(matters[name]) for name in ("embedder", "reranker")}
+    asking = {
+        "settings": matters,
+        "models": {name: model_state(matters[name]) for name in ("embedder", "reranker")},
+    }
     kept = open_cache(cache)
     suites = []
     for name in chosen:
@@ -675,8 +678,7 @@ def run_suites(
         with _Bench(name, loaded, settings, kept, progress=progress) as bench:
             for task in which.tasks:
                 how, kind = TASKS[task], TASKS[task].kind
-                key = key_of({**depends, "task": task, "settings": matters if how.asks else {},
-                              "models": models if how.asks else {}})  # fmt: skip
+                key = key_of({**depends, "task": task, "asking": asking if how.asks else {}})
                 rows = kept.read(f"{name}-{task}", key, kind)
                 cached = rows is not None
                 if rows is None:

@@ -109,7 +109,12 @@ _DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
 _MONTHS = (
     "january february march april may june july august september october november december".split()
 )
-_ABBREVIATED = r"(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\.?"
+_SHORT = (
+    {m[:3]: m for m in _MONTHS if m != "may"}
+    | {d[:3]: d for d in _DAYS}
+    | {"sept": "september", "tues": "tuesday", "thur": "thursday", "thurs": "thursday"}
+)
+_ABBREVIATED = rf"(?:{'|'.join(s.title() for s, word in _SHORT.items() if word in _MONTHS)})\.?"
 MONTH = (
     rf"\b(?:{'|'.join(m.title() for m in _MONTHS if m != 'may')}|"
     rf"(?-i:May|{_ABBREVIATED}(?=\s\d)|(?<=\d\s){_ABBREVIATED}))(?!\w)"
@@ -119,11 +124,6 @@ abbreviated only with a capital, whatever the case of the rest."""
 WEEKDAY = rf"\b(?:{'|'.join(d.title() for d in _DAYS)})"
 """Pattern of the name of a weekday, after which more may follow ("Fridays")."""
 
-_SHORT = (
-    {m[:3]: m for m in _MONTHS if m != "may"}
-    | {d[:3]: d for d in _DAYS}
-    | {"sept": "september", "tues": "tuesday", "thur": "thursday", "thurs": "thursday"}
-)
 _ALIASES = {
     "us": "u.s", "usa": "u.s", "u.s.a": "u.s", "america": "u.s", "american": "u.s",
     "americans": "u.s", "uk": "u.k", "britain": "u.k", "british": "u.k",

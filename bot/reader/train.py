@@ -5,7 +5,6 @@ Stopped at any point, the same command goes on from the last checkpoint.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import random
@@ -23,7 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 
-from bot.cache import file_digest
+from bot.cache import KEY, file_digest, key_of
 from bot.metrics import auroc, exact_match, mean, token_f1
 from bot.reader import examples as made
 from bot.reader.examples import Example, TrainingDataError
@@ -287,9 +286,8 @@ def train(
 
 def _data_digest(folder: Path) -> str:
     """Return a digest of the training files and of how examples are made of them."""
-    files = [*sorted((folder / "train").glob("*.jsonl.gz")), Path(made.__file__)]
-    parts = "".join(file_digest(file) for file in files)
-    return hashlib.sha256(parts.encode()).hexdigest()[:12]
+    files = [*(folder / "train").glob("*.jsonl.gz"), Path(made.__file__)]
+    return key_of({file.name: file_digest(file) for file in files})[:KEY]
 
 
 def _examples(
@@ -346,7 +344,9 @@ def main(
     frozen: Annotated[int, typer.Option(help="Lowest layers kept as they are.")] = RECIPE.frozen,
     trunk: Annotated[str, typer.Option(help=f"{' or '.join(STARTS)}.")] = RECIPE.trunk,
     seed: Annotated[int, typer.Option(help="Seed of the examples and their order.")] = 0,
-    start: Annotated[Path | None, typer.Option(help="Weights to start from.")] = None,
+    start: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Weights to start from.")
+    ] = None,
     most: Annotated[
         int | None, typer.Option(help="Step after which to stop; the same command goes on.")
     ] = None,

@@ -173,8 +173,8 @@ def exact_said(answer: Answer, accepted: Sequence[str], part: str) -> list[Said]
     """Return the exact answer of an answer that is no list and that the bot would give."""
     if answer.score < Settings.model_construct().threshold or len(answer.exact) != 1:
         return []
-    odds = (logit(answer.exact[0].score) - exact.SHIFT) / exact.SCALE
-    return [Said(part, odds, token_f1(answer.short or "", accepted) >= HALF)]
+    right = token_f1(answer.short or "", accepted) >= HALF
+    return [Said(part, logit(answer.exact[0].score), right)]
 
 
 def gather(asked: Sequence[Question], said: list[Said]) -> list[Seen]:
@@ -231,14 +231,22 @@ def gather_elsewhere(data: Path, said: list[Said], *, quick: bool) -> list[Seen]
 
 @contextmanager
 def watched() -> Iterator[list[Signs]]:
-    """Give the list to which the signs of each question are added in the block."""
+    """Give the list to which the signs of each question are added in the block.
+
+    Exact answers are not scaled in it.
+    """
     seen: list[Signs] = []
 
     def watch(signs: Signs) -> float:
         seen.append(signs)
         return answerability(signs)
 
-    with remembered(), patched(read, "answerability", watch):
+    with (
+        remembered(),
+        patched(read, "answerability", watch),
+        patched(exact, "SCALE", 1.0),
+        patched(exact, "SHIFT", 0.0),
+    ):
         yield seen
 
 
