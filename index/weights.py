@@ -111,6 +111,13 @@ READER = Weights(
     folder="reader",
     files={"reader.onnx": "fbe88d14f6ce1044a0962389f233a0b40ef98c93292c82480c4fbe5e15cff64e"},
 )
+SUPPORT = Weights(
+    name="the support model (int8 ONNX)",
+    package="askarticle",
+    module="bot",
+    folder="reader",
+    files={"support.onnx": "7bff03d7b5f02d1e523a9f224de1bf8692a3a97d5b60954b1018cfacdbc22873"},
+)
 
 _lock = threading.Lock()
 _checked: dict[str, Path] = {}

@@ -66,15 +66,16 @@ class TrainingDataError(AskArticleError):
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A question and a passage.
+    """A question, or a claim, and a passage.
 
     Attributes:
-        question: the question.
+        question: the question, or the claim.
         text: the passage.
         spans: every accepted answer, as half-open character offsets into ``text``; none where
             the passage does not answer.
         source: which set it comes from and how it was made ("new_wiki", "reddit-deleted").
         weak: whether ``spans`` says only where the answer lies somewhere within.
+        supported: whether the passage supports the claim; None for a question.
     """
 
     question: str
@@ -82,6 +83,7 @@ class Example:
     spans: Spans
     source: str
     weak: bool = False
+    supported: bool | None = None
 
     @property
     def answerable(self) -> bool:
@@ -114,7 +116,7 @@ def make(folder: Path, embedder: Embedder, seed: int = 0) -> tuple[list[Example]
         TrainingDataError: a file is missing or is not what it should be.
     """
     rng = random.Random(seed)  # noqa: S311  # nothing secret is drawn
-    asked = [row for rows in _questions(folder / "train") for row in rows]
+    asked = [row for rows in questions(folder / "train") for row in rows]
     kept = [row for row in asked if not is_watched(row.document)]
     watched = [row for row in asked if is_watched(row.document)]
     training = [*_all_of(kept, embedder, rng), *_sentence_pairs(folder / "train", rng)]
@@ -149,7 +151,12 @@ def load(file: Path) -> list[Example]:
 # -- the sets --
 
 
-def _rows(file: Path) -> list[dict[str, Any]]:
+def rows_of(file: Path) -> list[dict[str, Any]]:
+    """Return the rows of a gzipped file of JSON lines.
+
+    Raises:
+        TrainingDataError: it is missing or is not what it should be.
+    """
     try:
         with gzip.open(file, "rt", encoding="utf-8") as stream:
             return [json.loads(line) for line in stream]
@@ -160,7 +167,12 @@ def _rows(file: Path) -> list[dict[str, Any]]:
         ) from error
 
 
-def _questions(folder: Path) -> Iterator[list[Asked]]:
+def questions(folder: Path) -> Iterator[list[Asked]]:
+    """Yield the questions of each question-answering set in a folder.
+
+    Raises:
+        TrainingDataError: a file is missing or is not what it should be.
+    """
     for name in ("new_wiki", "amazon_reviews", "reddit"):
         yield _squad_like(folder, f"squadshifts_{name}", name)
     yield _squad_like(folder, "squad2_dev_train", "squad2")
@@ -174,14 +186,14 @@ def _questions(folder: Path) -> Iterator[list[Asked]]:
             tuple(row["answers"]),
             "fairytaleqa",
         )
-        for row in _rows(folder / "fairytaleqa.qas.jsonl.gz")
+        for row in rows_of(folder / "fairytaleqa.qas.jsonl.gz")
         if row.get("span")
     ]
     yield list(_qamr(folder))
 
 
 def _squad_like(folder: Path, name: str, source: str) -> list[Asked]:
-    documents = {d["doc_id"]: d for d in _rows(folder / f"{name}.docs.jsonl.gz")}
+    documents = {d["doc_id"]: d for d in rows_of(folder / f"{name}.docs.jsonl.gz")}
     return [
         Asked(
             row["question"].strip(),
@@ -192,14 +204,14 @@ def _squad_like(folder: Path, name: str, source: str) -> list[Asked]:
             tuple(row["answers"]),
             source,
         )
-        for row in _rows(folder / f"{name}.questions.jsonl.gz")
+        for row in rows_of(folder / f"{name}.questions.jsonl.gz")
     ]
 
 
 def _qamr(folder: Path, most: int = 3) -> Iterator[Asked]:
     """Yield at most so many questions of each sentence, of those whose answer is one stretch."""
     taken: dict[str, int] = defaultdict(int)
-    for row in _rows(folder / "qamr.jsonl.gz"):
+    for row in rows_of(folder / "qamr.jsonl.gz"):
         sentence = row["sentence"]
         spans = tuple(
             (at, at + len(answer))
@@ -224,7 +236,7 @@ def _sentence_pairs(folder: Path, rng: random.Random) -> Iterator[Example]:
 
     Half of them stand beside sentences of the same article, half are asked of those alone.
     """
-    rows = _rows(folder / "squad_sentence_pairs.jsonl.gz")
+    rows = rows_of(folder / "squad_sentence_pairs.jsonl.gz")
     for i, row in enumerate(rows):
         if rng.random() > PAIRS:
             continue

@@ -6,7 +6,7 @@ import logging
 import re
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,24 +14,25 @@ import torch
 from torch import Tensor, nn
 
 from index.embed import quiet_models
-from index.weights import EMBEDDER, READER, RERANKER, Weights
+from index.weights import EMBEDDER, READER, RERANKER, SUPPORT, Weights
 
 if TYPE_CHECKING:
     from transformers import BertModel
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
-_PARAMETER = re.compile(r"(?:trunk|span|here|bert|classifier)\.")
+_PARAMETER = re.compile(r"(?:trunk|span|here|support|bert|classifier)\.")
 """How the names of parameters begin, in the reader and in the reranker."""
 
-OUTPUTS = ("starts", "ends", "here")
+OUTPUTS = ("starts", "ends", "here", "support")
 
 
 class SpanReader(nn.Module):
     """A transformer encoder that points at an answer in a passage, or says that it is not there.
 
-    Two heads on one trunk: for each token whether the answer starts or ends there (Devlin et al.
-    2019, "BERT", section 4.3, with the first token standing for "not here"), and for the pair
-    whether the passage answers the question, from the pooled first token.
+    Three heads on one trunk: for each token whether the answer starts or ends there (Devlin et al.
+    2019, "BERT", section 4.3, with the first token standing for "not here"); for the pair whether
+    the passage answers the question; and, of a claim in the question's place, whether the passage
+    supports it; the last two from the pooled first token.
     """
 
     def __init__(self, trunk: BertModel) -> None:
@@ -40,18 +41,20 @@ class SpanReader(nn.Module):
         self.trunk = trunk
         self.span = nn.Linear(trunk.config.hidden_size, 2)
         self.here = nn.Linear(trunk.config.hidden_size, 1)
+        self.support = nn.Linear(trunk.config.hidden_size, 1)
         nn.init.normal_(self.span.weight, std=0.02)
         nn.init.zeros_(self.span.bias)
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return logits: starts and ends (batch, tokens), and whether it is here (batch,)."""
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return logits: starts and ends (batch, tokens), here and support (batch,)."""
         out = self.trunk(
             input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
         )
         starts, ends = self.span(out.last_hidden_state).unbind(-1)
-        return starts, ends, self.here(out.pooler_output).squeeze(-1)
+        pooled = out.pooler_output
+        return starts, ends, self.here(pooled).squeeze(-1), self.support(pooled).squeeze(-1)
 
     def freeze(self, layers: int) -> None:
         """Keep the embeddings and so many of the lowest layers as they are."""
@@ -63,7 +66,7 @@ def from_reranker() -> SpanReader:
     """Return a reader whose trunk is the embedded reranker's, its int8 weights dequantised.
 
     The reranker was trained to see whether a passage answers a query: its relevance head is where
-    "here" starts from.
+    "here" and "support" start from.
     """
     state = dequantise(RERANKER)
     reader = SpanReader(_trunk(state))
@@ -71,15 +74,18 @@ def from_reranker() -> SpanReader:
         {k.removeprefix("bert."): v for k, v in state.items() if k.startswith("bert.")}
     )
     with torch.no_grad():
-        reader.here.weight.copy_(state["classifier.weight"])
-        reader.here.bias.copy_(state["classifier.bias"])
+        for head in (reader.here, reader.support):
+            head.weight.copy_(state["classifier.weight"])
+            head.bias.copy_(state["classifier.bias"])
     return reader
 
 
-def from_shipped() -> SpanReader:
-    """Return the reader of this package, its int8 weights dequantised, to train it further."""
-    state = dequantise(READER)
+def from_shipped(weights: Weights = READER) -> SpanReader:
+    """Return a network of this package, its int8 weights dequantised, to train it further."""
+    state = dequantise(weights)
     reader = SpanReader(_trunk({f"bert.{k.removeprefix('trunk.')}": v for k, v in state.items()}))
+    for part in ("weight", "bias"):
+        state.setdefault(f"support.{part}", state[f"here.{part}"])  # before it had this head
     reader.load_state_dict(state)
     return reader
 
@@ -114,7 +120,12 @@ def from_embedder() -> SpanReader:
     return SpanReader(trunk)
 
 
-STARTS = {"reranker": from_reranker, "embedder": from_embedder, "shipped": from_shipped}
+STARTS: dict[str, Callable[[], SpanReader]] = {
+    "reranker": from_reranker,
+    "embedder": from_embedder,
+    "shipped": from_shipped,
+    "support": lambda: from_shipped(SUPPORT),
+}
 """What a trunk can start from."""
 
 

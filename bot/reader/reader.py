@@ -1,19 +1,24 @@
-"""The span reader: the exact answer in a passage, or that it is not there."""
+"""Our own models: the exact answer in a passage or that it is not there, and what it supports."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot.onnx import MAX_TOKENS, OnnxEncoder, pool
 from bot.reader.spans import TextSpan, best_spans
-from index.weights import READER, RERANKER
+from index.weights import READER, RERANKER, SUPPORT, Weights
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
+
+T = TypeVar("T")
+
+OUTPUT = 3
+"""Which output of the network the support head is."""
 
 STRIDE = 128
 """Tokens that the windows of a long passage share, so that no answer is cut in two."""
@@ -40,18 +45,19 @@ class Reading:
         return self.here + (self.spans[0].logit if self.spans else -abs(self.here))
 
 
-class Reader:
-    """Finds exact answers in passages; its model is loaded at first use.
+class _Pairs:
+    """A model that reads a text beside each of several passages; it is loaded at first use.
 
-    Safe to use from many threads.
+    Safe to use from many threads. A passage longer than the network reads at once is read in
+    windows that overlap.
     """
 
-    def __init__(self) -> None:
-        """Load nothing yet."""
+    def __init__(self, weights: Weights, name: str) -> None:
+        self._weights = weights
         self._lock = threading.Lock()
         self._encoder: OnnxEncoder | None = None
         self._questions: Tokenizer | None = None
-        self._pool = pool("reader")
+        self._pool = pool(name)
 
     @property
     def loaded(self) -> bool:
@@ -66,20 +72,15 @@ class Reader:
         """
         with self._lock:
             if self._encoder is None:
-                encoder = OnnxEncoder(READER, RERANKER)
+                encoder = OnnxEncoder(self._weights, RERANKER)
                 self._questions = encoder.copy_tokenizer(MOST_ASKED)
                 encoder.truncate(MAX_TOKENS, STRIDE, "only_second")
                 self._encoder = encoder
 
-    def read(self, question: str, passages: Sequence[str]) -> list[Reading]:
-        """Return what each passage answers.
-
-        A passage longer than the network reads at once is read in windows that overlap.
-
-        Args:
-            question: a question that stands alone.
-            passages: texts; offsets of spans are into them.
-        """
+    def _each(
+        self, question: str, passages: Sequence[str], run: Callable[[Encoding], T]
+    ) -> list[list[T]]:
+        """Return what is found in each window of each passage."""
         if not passages:
             return []
         self.load()
@@ -89,22 +90,60 @@ class Reader:
         pairs = [(question, text) for text in passages]
         for i, encoding in enumerate(self._encoder.encode(pairs)):
             windows += [(i, e) for e in (encoding, *encoding.overflowing)]
-        found: list[list[Reading]] = [[] for _ in passages]
-        for (i, _), reading in zip(
-            windows, self._pool.map(self._read, [e for _, e in windows]), strict=True
-        ):
-            found[i].append(reading)
-        return [_merged(readings) for readings in found]
+        found: list[list[T]] = [[] for _ in passages]
+        for (i, _), one in zip(windows, self._pool.map(run, [e for _, e in windows]), strict=True):
+            found[i].append(one)
+        return found
 
     def _cut(self, question: str) -> str:
         assert self._questions is not None
         offsets = self._questions.encode(question, add_special_tokens=False).offsets
         return question[: offsets[-1][1]] if offsets else ""
 
-    def _read(self, encoding: Encoding) -> Reading:
+    def _run(self, encoding: Encoding) -> list[Any]:
         assert self._encoder is not None
-        starts, ends, here = self._encoder.run(encoding)
+        return list(self._encoder.run(encoding))
+
+
+class Reader(_Pairs):
+    """Finds exact answers in passages."""
+
+    def __init__(self) -> None:
+        """Load nothing yet."""
+        super().__init__(READER, "reader")
+
+    def read(self, question: str, passages: Sequence[str]) -> list[Reading]:
+        """Return what each passage answers.
+
+        Args:
+            question: a question that stands alone.
+            passages: texts; offsets of spans are into them.
+        """
+        return [_merged(readings) for readings in self._each(question, passages, self._read)]
+
+    def _read(self, encoding: Encoding) -> Reading:
+        starts, ends, here, *_ = self._run(encoding)
         return Reading(float(here), best_spans(encoding, starts, ends))
+
+
+class SupportModel(_Pairs):
+    """Says whether passages support a claim."""
+
+    def __init__(self) -> None:
+        """Load nothing yet."""
+        super().__init__(SUPPORT, "support")
+
+    def support(self, claim: str, passages: Sequence[str]) -> list[float]:
+        """Return the log odds that each passage supports a claim, the best of its windows.
+
+        Args:
+            claim: a sentence that stands alone.
+            passages: texts.
+        """
+        return [max(found) for found in self._each(claim, passages, self._support)]
+
+    def _support(self, encoding: Encoding) -> float:
+        return float(self._run(encoding)[OUTPUT])
 
 
 def _merged(readings: Sequence[Reading]) -> Reading:
@@ -123,3 +162,9 @@ def _merged(readings: Sequence[Reading]) -> Reading:
 def load_reader() -> Reader:
     """Return the reader of this process; it is shared, since it holds tens of megabytes."""
     return Reader()
+
+
+@lru_cache(maxsize=1)
+def load_support_model() -> SupportModel:
+    """Return the support model of this process, shared likewise."""
+    return SupportModel()

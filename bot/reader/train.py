@@ -9,7 +9,7 @@ import json
 import logging
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,6 +24,7 @@ from torch import Tensor
 
 from bot.cache import KEY, file_digest, key_of
 from bot.metrics import auroc, exact_match, mean, token_f1
+from bot.reader import claims, corrupt
 from bot.reader import examples as made
 from bot.reader.examples import Example, TrainingDataError
 from bot.reader.model import INPUTS, STARTS, SpanReader, export
@@ -41,7 +42,7 @@ KEPT = 250
 """Steps after which a checkpoint is written."""
 
 WATCHED = 400
-"""Examples at most that training is watched by."""
+"""Examples of each kind at most that training is watched by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ class Recipe:
         frozen: lowest layers, and the embeddings, that stay as they are.
         tokens: padded tokens of a batch.
         epochs: passes over the examples.
+        questions: share of the questions that are trained on.
+        claims: share of the claims.
         decay: weight decay of AdamW.
         clip: longest gradient.
     """
@@ -69,6 +72,8 @@ class Recipe:
     epochs: int = 1
     decay: float = 0.01
     clip: float = 1.0
+    questions: float = 1.0
+    claims: float = 1.0
 
 
 RECIPE = Recipe()
@@ -84,6 +89,8 @@ class Batch:
         starts: where an accepted answer starts; the first token where there is none.
         ends: where an accepted answer ends, likewise.
         here: 1.0 where the passage answers.
+        claims: whether it is a claim, and not a question.
+        supported: 1.0 where the passage supports the claim.
     """
 
     inputs: dict[str, Tensor]
@@ -91,6 +98,8 @@ class Batch:
     starts: Tensor
     ends: Tensor
     here: Tensor
+    claims: Tensor
+    supported: Tensor
 
 
 def tokenizer() -> Tokenizer:
@@ -126,26 +135,29 @@ def encode(batch: Sequence[tuple[Example, Encoding]], device: str) -> Batch:
         if not found:
             starts[row, 0] = ends[row, 0] = True
     here = (~starts[:, 0]).float()
-    parts = (allowed, starts, ends, here)
+    claims = torch.tensor([e.supported is not None for e, _ in batch])
+    supported = torch.tensor([float(bool(e.supported)) for e, _ in batch])
+    parts = (allowed, starts, ends, here, claims, supported)
     return Batch({k: v.to(device) for k, v in inputs.items()}, *(p.to(device) for p in parts))
 
 
 def loss(reader: SpanReader, batch: Batch) -> Tensor:
     """Return the mean loss of a batch.
 
-    Cross entropy of the start and of the end, summed over all accepted places (the marginal
-    likelihood of Clark and Gardner 2018, "Simple and effective multi-paragraph reading
-    comprehension"), and of whether the answer is here.
+    Of a question: cross entropy of the start and of the end, summed over all accepted places (the
+    marginal likelihood of Clark and Gardner 2018, "Simple and effective multi-paragraph reading
+    comprehension"), and of whether the answer is here. Of a claim: of whether it is supported.
     """
-    starts, ends, here = (x.float() for x in reader(**batch.inputs))
+    starts, ends, here, support = (x.float() for x in reader(**batch.inputs))
     lost = torch.zeros_like(here)
     for logits, accepted in ((starts, batch.starts), (ends, batch.ends)):
         everywhere = logits.masked_fill(~batch.allowed, -1e4).logsumexp(-1)
         lost = lost + (everywhere - logits.masked_fill(~accepted, -1e4).logsumexp(-1)) / 2
-    lost = lost + torch.nn.functional.binary_cross_entropy_with_logits(
-        here, batch.here, reduction="none"
-    )
-    return lost.mean()
+    binary = torch.nn.functional.binary_cross_entropy_with_logits
+    lost = lost + binary(here, batch.here, reduction="none")
+    return torch.where(
+        batch.claims, binary(support, batch.supported, reduction="none"), lost
+    ).mean()
 
 
 def batches(
@@ -171,17 +183,23 @@ def batches(
 
 @torch.no_grad()
 def watch(reader: SpanReader, examples: Sequence[Example], device: str) -> dict[str, float]:
-    """Return exact match and F1 of the answerable examples, and AUROC of answerability."""
+    """Return exact match and F1 of the answerable, AUROC of answerability and of support."""
     reader.eval()
     encodings = tokenizer().encode_batch([(e.question, e.text) for e in examples])
-    exact, f1, scores = [], [], []
+    exact: list[float] = []
+    f1: list[float] = []
+    answerable: list[tuple[float, bool]] = []
+    supported: list[tuple[float, bool]] = []
     for i in range(0, len(examples), 32):
         rows = list(zip(examples[i : i + 32], encodings[i : i + 32], strict=True))
         batch = encode(rows, device)
-        starts, ends, here = (x.float().cpu().numpy() for x in reader(**batch.inputs))
-        for (example, encoding), start, end, score in zip(rows, starts, ends, here, strict=True):
+        outputs = [x.float().cpu().numpy() for x in reader(**batch.inputs)]
+        for (example, encoding), start, end, here, support in zip(rows, *outputs, strict=True):
+            if example.supported is not None:
+                supported.append((float(support), example.supported))
+                continue
             span = next(iter(best_spans(encoding, start, end, 1)), None)
-            scores.append(float(score))
+            answerable.append((float(here), example.answerable))
             if example.answerable and span:
                 answers = [example.text[s:e] for s, e in example.spans]
                 exact.append(exact_match(example.text[span.start : span.end], answers))
@@ -190,7 +208,8 @@ def watch(reader: SpanReader, examples: Sequence[Example], device: str) -> dict[
     figures = {
         "exact": mean(exact),
         "f1": mean(f1),
-        "auroc": auroc(scores, [e.answerable for e in examples]),
+        "auroc": auroc(*map(list, zip(*answerable, strict=True))) if answerable else None,
+        "support": auroc(*map(list, zip(*supported, strict=True))) if supported else None,
     }
     return {k: round(v, 4) for k, v in figures.items() if v is not None}
 
@@ -223,7 +242,7 @@ def train(
     torch.manual_seed(recipe.seed)
     output.mkdir(parents=True, exist_ok=True)
     data = _data_digest(folder)
-    training, watched = _examples(folder, output, recipe.seed, data)
+    training, watched = _examples(folder, output, recipe, data)
     encodings = tokenizer().encode_batch([(e.question, e.text) for e in training])
     steps = batches(training, encodings, recipe)
     reader = STARTS[recipe.trunk]()
@@ -272,7 +291,7 @@ def train(
                     seconds=round(time.monotonic() - began, 1),
                 )  # fmt: skip
             if (step + 1) % KEPT == 0 or step + 1 == last:
-                _note(journal, step=step + 1, watched=watch(reader, watched[:WATCHED], device))
+                _note(journal, step=step + 1, watched=watch(reader, watched, device))
                 state = {
                     "recipe": made_by, "step": step + 1, "reader": reader.state_dict(),
                     "optimiser": optimiser.state_dict(), "schedule": schedule.state_dict(),
@@ -286,19 +305,34 @@ def train(
 
 def _data_digest(folder: Path) -> str:
     """Return a digest of the training files and of how examples are made of them."""
-    files = [*(folder / "train").glob("*.jsonl.gz"), Path(made.__file__)]
+    ours = (Path(str(module.__file__)) for module in (made, claims, corrupt))
+    files = [*(folder / "train").glob("*.jsonl.gz"), *ours]
     return key_of({file.name: file_digest(file) for file in files})[:KEY]
 
 
 def _examples(
-    folder: Path, output: Path, seed: int, data: str
+    folder: Path, output: Path, recipe: Recipe, data: str
 ) -> tuple[list[Example], list[Example]]:
-    files = [output / f"{part}-{seed}-{data}.jsonl.gz" for part in ("examples", "watched")]
-    if not all(file.exists() for file in files):
-        for file, examples in zip(files, made.make(folder, load_embedder(), seed), strict=True):
-            made.save(examples, file)
-    training, watched = (made.load(file) for file in files)
-    random.Random(seed).shuffle(watched)  # noqa: S311  # nothing secret is drawn
+    """Return what is trained on, and what training is watched by: so many of each kind."""
+    rng = random.Random(recipe.seed)  # noqa: S311  # nothing secret is drawn
+    training: list[Example] = []
+    watched: list[Example] = []
+    kinds: dict[str, tuple[float, Callable[[], tuple[list[Example], list[Example]]]]] = {
+        "questions": (recipe.questions, lambda: made.make(folder, load_embedder(), recipe.seed)),
+        "claims": (recipe.claims, lambda: claims.make_claims(folder, recipe.seed)),
+    }
+    for kind, (share, make) in kinds.items():
+        if not share:
+            continue
+        files = [
+            output / f"{kind}-{part}-{recipe.seed}-{data}.jsonl.gz" for part in ("train", "watch")
+        ]
+        if not all(file.exists() for file in files):
+            for file, examples in zip(files, make(), strict=True):
+                made.save(examples, file)
+        kept, out = (made.load(file) for file in files)
+        training += rng.sample(kept, round(share * len(kept)))
+        watched += rng.sample(out, min(WATCHED, len(out)))
     return training, watched
 
 
@@ -343,6 +377,12 @@ def main(
     rate: Annotated[float, typer.Option(help="Peak learning rate.")] = RECIPE.rate,
     frozen: Annotated[int, typer.Option(help="Lowest layers kept as they are.")] = RECIPE.frozen,
     trunk: Annotated[str, typer.Option(help=f"{' or '.join(STARTS)}.")] = RECIPE.trunk,
+    questions: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of the questions.")
+    ] = RECIPE.questions,
+    claimed: Annotated[
+        float, typer.Option("--claims", min=0, max=1, help="Share of the claims.")
+    ] = RECIPE.claims,
     seed: Annotated[int, typer.Option(help="Seed of the examples and their order.")] = 0,
     start: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Weights to start from.")
@@ -358,7 +398,8 @@ def main(
     )
     if trunk not in STARTS:
         raise typer.BadParameter(f"--trunk is {trunk!r}; give {' or '.join(STARTS)}.")
-    recipe = Recipe(trunk=trunk, seed=seed, rate=rate, frozen=frozen, epochs=epochs)
+    recipe = Recipe(trunk=trunk, seed=seed, rate=rate, frozen=frozen, epochs=epochs,
+                    questions=questions, claims=claimed)  # fmt: skip
     try:
         reader = train(data, output, recipe, device, start=start, most=most)
     except TrainingDataError as error:
