@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import random
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,13 +20,16 @@ from typer.testing import CliRunner
 
 from bot.metrics import contains_answer
 from bot.reader import examples as made
-from bot.reader import load_reader
+from bot.reader import load_reader, load_support_model
+from bot.reader.claims import claim_of, make_claims
+from bot.reader.corrupt import WAYS, Pool, corrupt
 from bot.reader.examples import Example, TrainingDataError
 from bot.reader.model import INPUTS, SpanReader, export, from_reranker, from_shipped
 from bot.reader.spans import best_spans
 from bot.reader.train import RECIPE, app, batches, encode, loss, tokenizer, train
 from bot.rerank import Reranker
 from index.embed import load_embedder
+from index.weights import SUPPORT
 
 PLACES = ["Oslo", "Bergen", "Turku", "Malmo", "Aarhus", "Tartu", "Gdansk", "Vilnius"]
 
@@ -79,6 +83,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"sentence": f"the town of {p.lower()} is old . ", "question": f"what town is {i} ?"}
         for i, p in enumerate(PLACES * 2)
     ])  # fmt: skip
+    write(folder, "support_pairs", [
+        {"source": source, "premise": f"The ferry to {p} sails at {i}. It is blue.",
+         "hypothesis": f"The ferry to {p} is {'blue' if i % 2 else 'red'}.", "support": i % 2}
+        for source in ("conjnli", "wice_train_partial") for i, p in enumerate(PLACES * 5)
+    ])  # fmt: skip
     return folder.parent
 
 
@@ -129,6 +138,93 @@ def test_a_missing_set_is_named(tmp_path: Path) -> None:
         made.make(tmp_path, load_embedder())
 
 
+# -- claims --
+
+
+@pytest.fixture(scope="module")
+def claims(data: Path) -> list[Example]:
+    training, _ = make_claims(data)
+    return training
+
+
+def test_claims_come_of_pairs_questions_and_sentences(claims: list[Example]) -> None:
+    kinds = {e.source for e in claims}
+    assert kinds >= {"conjnli", "wice_train_partial", "fairytaleqa-claim", "new_wiki-sentence"}
+    assert all(e.supported is not None and not e.spans for e in claims)
+    for example in claims:
+        _, made, way = example.source.partition("-sentence")
+        if made:
+            assert example.supported is not bool(way), example
+    for example in claims:
+        if example.source == "fairytaleqa-claim" and example.supported:
+            assert example.question == "The fox ran."
+        if "-sentence-" in example.source:
+            assert example.question not in example.text
+    lengths = [len(e.text.split()) for e in claims if e.source == "wice_train_partial"]
+    assert max(lengths) > 50 > min(lengths)  # some stand among others
+
+
+def test_claims_are_the_same_with_a_seed_and_others_are_watched(data: Path) -> None:
+    first, watched = make_claims(data, seed=3)
+    assert (first, watched) == make_claims(data, seed=3)
+    assert first != make_claims(data, seed=4)[0]
+    plain = [e for e in watched if "-sentence" in e.source]
+    assert not {e.text for e in plain} & {e.text for e in first if "-sentence" in e.source}
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "claim"),
+    [
+        ("Who wrote the report?", "Ada", "Ada wrote the report."),
+        ("What was opened in 1887", "the harbour", "The harbour was opened in 1887."),
+        ("How many ships were opened?", "12", "12 were opened."),
+        ("Which town has won the prize?", "Oslo.", "Oslo has won the prize."),
+        ("When was it opened?", "1887", None),
+        ("What did she want to go to?", "a fair", None),
+    ],
+)
+def test_a_question_and_its_answer_are_said_as_a_claim(
+    question: str, answer: str, claim: str | None
+) -> None:
+    assert claim_of(question, answer) == claim
+
+
+SENTENCE = "On Friday, Anna Berg told the council that 12 ships of Oslo have not left the harbour."
+OTHERS = Pool.of(
+    [SENTENCE, "Peter Lund sold the old bridge to Turku.", "It snowed all night in the hills."]
+)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_changed_sentence_says_something_else(way: str) -> None:
+    changed = {corrupt(SENTENCE, way, OTHERS, random.Random(seed)) for seed in range(8)}
+    changed.discard(None)
+    assert changed, way
+    for other in changed:
+        assert other
+        assert other != SENTENCE
+        assert set(other.split()) - set(SENTENCE.split()) or way in ("actors", "negation")
+    assert corrupt("It rained.", way, Pool.of([]), random.Random(0)) is None
+
+
+def test_what_is_changed_is_what_was_to_be_changed() -> None:
+    rng = random.Random(1)
+    denied = corrupt(SENTENCE, "negation", OTHERS, rng)
+    assert denied == SENTENCE.replace("have not", "have")
+    swapped = corrupt("Anna Berg told Peter Lund.", "actors", OTHERS, rng)
+    assert swapped == "Peter Lund told Anna Berg."
+    named = corrupt(SENTENCE, "name", OTHERS, rng)
+    assert named
+    assert ("Anna Berg" not in named) or ("Oslo" not in named)
+    month = corrupt("It opened in May 2020 and was sold.", "negation", OTHERS, rng)
+    assert month == "It opened in May 2020 and was not sold."
+    assert corrupt("Theresa May can't swim.", "negation", OTHERS, rng) is None
+    assert corrupt("The twenty-four men left.", "number", OTHERS, rng) is None
+    longer = corrupt(SENTENCE, "clause", OTHERS, rng)
+    assert longer
+    assert longer.startswith(SENTENCE[:-1])
+
+
 # -- the network --
 
 
@@ -149,8 +245,9 @@ def test_its_trunk_ranks_as_the_reranker_does(reader: SpanReader) -> None:
     for encoding in tokenizer().encode_batch(pairs):
         values = (encoding.ids, encoding.attention_mask, encoding.type_ids)
         with torch.no_grad():
-            *_, here = reader(*(torch.tensor([v]) for v in values))
+            _, _, here, support = reader(*(torch.tensor([v]) for v in values))
         assert float(here) == pytest.approx(model._cross_score(encoding), abs=0.5)
+        assert float(support) == float(here)  # both start from the reranker's own head
 
 
 def test_answers_are_marked_at_their_tokens() -> None:
@@ -167,7 +264,25 @@ def test_answers_are_marked_at_their_tokens() -> None:
     assert batch.starts[1].nonzero().flatten().tolist() == [0]
     assert int(batch.starts[2].sum()) == int(batch.ends[2].sum()) == 3  # It, was, opened
     assert batch.here.tolist() == [1, 0, 1]
+    assert not batch.claims.any()
     assert batch.allowed[0].sum() == sum(s == 1 for s in encodings[0].sequence_ids) + 1
+
+
+def test_a_claim_teaches_the_support_head_alone(reader: SpanReader) -> None:
+    held = Example("It was opened.", "It was opened in 1887.", (), "x", supported=True)
+    rows = [held, replace(held, supported=False), replace(held, supported=None)]
+    encodings = tokenizer().encode_batch([(e.question, e.text) for e in rows])
+    batch = encode(list(zip(rows, encodings, strict=True)), "cpu")
+    assert batch.claims.tolist() == [True, True, False]
+    assert batch.supported.tolist() == [1, 0, 0]
+    for row, others in ((slice(0, 2), ("span", "here")), (slice(2, 3), ("support",))):
+        one = encode(list(zip(rows[row], encodings[row], strict=True)), "cpu")
+        reader.zero_grad(set_to_none=True)
+        loss(reader, one).backward()
+        for name in others:
+            weight = getattr(reader, name).weight
+            assert weight.grad is None or not weight.grad.any(), name
+    reader.zero_grad(set_to_none=True)
 
 
 def test_batches_hold_each_example_once_and_fit(examples: list[Example]) -> None:
@@ -214,7 +329,15 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(
         assert torch.equal(one, other), name
     journal = [*map(json.loads, (tmp_path / "parts" / "log.jsonl").read_text("utf-8").splitlines())]
     assert journal[0]["examples"] > 100
-    assert set(journal[-1]["watched"]) <= {"exact", "f1", "auroc"}
+    assert set(journal[-1]["watched"]) <= {"exact", "f1", "auroc", "support"}
+
+
+def test_shares_of_questions_and_claims_are_trained_on(data: Path, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, tokens=6000, frozen=11, questions=0.0, claims=0.5)
+    train(data, tmp_path / "run", recipe, "cpu", most=1)
+    journal = [*map(json.loads, (tmp_path / "run" / "log.jsonl").read_text("utf-8").splitlines())]
+    assert set(journal[-1]["watched"]) == {"support"}
+    assert journal[0]["examples"] == round(0.5 * len(make_claims(data)[0]))
 
 
 def test_another_recipe_does_not_go_on_from_a_checkpoint(
@@ -298,10 +421,13 @@ def test_the_shipped_weights_can_be_trained_further() -> None:
         "token_type_ids": torch.tensor([encoding.type_ids]),
     }
     with torch.no_grad():
-        starts, ends, here = (x.numpy()[0] for x in from_shipped().eval()(**inputs))
+        starts, ends, here, _ = (x.numpy()[0] for x in from_shipped().eval()(**inputs))
+        *_, support = (x.numpy()[0] for x in from_shipped(SUPPORT).eval()(**inputs))
     (span, *_) = best_spans(encoding, starts, ends)
     (reading,) = load_reader().read(question, [passage])
     (first, *_) = reading.spans
     assert passage[span.start : span.end] == passage[first.start : first.end] == "4 May at noon"
     assert float(here) == pytest.approx(reading.here, abs=1.0)
     assert span.logit == pytest.approx(first.logit, abs=1.5)
+    (odds,) = load_support_model().support(question, [passage])
+    assert float(support) == pytest.approx(odds, abs=1.0)

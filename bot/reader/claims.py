@@ -51,7 +51,7 @@ CLAIMED = {"qamr": 0.3, "fairytaleqa": 0.5, "amazon_reviews": 0.5, "reddit": 0.5
 
 
 def make_claims(folder: Path, seed: int = 0) -> tuple[list[Example], list[Example]]:
-    """Return claims to train on and to watch training by, from disjoint premises.
+    """Return claims to train on and to watch training by, about different premises.
 
     Args:
         folder: the data folder with a ``train`` folder in it.
@@ -97,8 +97,9 @@ def _among(premise: str, others: Sequence[str], rng: random.Random) -> str:
     wanted = rng.randint(*PADDED_WORDS)
     texts = [premise]
     count = len(premise.split())
-    while count < wanted:
-        other = rng.choice(others)
+    for other in rng.choices(others, k=wanted):
+        if count >= wanted:
+            break
         if other != premise and len(other.split()) < PADDED_WORDS[1]:
             texts.insert(rng.randint(0, len(texts)), other)
             count += len(other.split())

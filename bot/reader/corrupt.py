@@ -15,7 +15,7 @@ from bot.words import MONTH, names, same_name
 
 _WORDED = "two three four five six seven eight nine ten eleven twelve".split()
 _NUMBER = re.compile(
-    rf"(?<![\w.,:-])(?:\d{{1,3}}(?:,\d{{3}})+|\d+(?:\.\d+)?)(?![\w:-]|[.,]\d)|\b(?:{'|'.join(_WORDED)})\b"
+    rf"(?<![\w.,:-])(?:\d{{1,3}}(?:,\d{{3}})+|\d+(?:\.\d+)?)(?![\w:-]|[.,]\d)|(?<!-)\b(?:{'|'.join(_WORDED)})\b(?!-)"
 )
 _DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 _MONTHS = (
@@ -30,9 +30,8 @@ _NOT = re.compile(
     re.IGNORECASE,
 )
 _AUXILIARY = re.compile(
-    r"\b(?:is|are|was|were|will|would|has|have|had|can|could|should|must|may|might)\b"
-    r"(?! (?:not|no|never|n[’']t))",
-    re.IGNORECASE,
+    r"\b(?:is|are|was|were|will|would|has|have|had|can|could|should|must|may|might|Is|Are|Was|Were|"
+    r"Will|Would|Has|Have|Had|Can|Could|Should|Must)\b(?! (?:not|no|never)\b)(?!n?['’]t)"
 )
 _LIST = re.compile(r"^(?:’s|'s)?(?:,? (?:and|or|as well as|with|versus|vs\.?)|,|/|-)\s*(?:the )?$")
 _MUTUAL = re.compile(
