@@ -337,7 +337,7 @@ def _examples(
 
 
 def _optimiser(reader: SpanReader, recipe: Recipe, steps: int) -> tuple[Any, Any]:
-    heads = [p for part in (reader.span, reader.here) for p in part.parameters()]
+    heads = [p for name, p in reader.named_parameters() if not name.startswith("trunk.")]
     trunk = [p for p in reader.trunk.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(
         [{"params": trunk, "lr": recipe.rate}, {"params": heads, "lr": 5 * recipe.rate}],
