@@ -25,7 +25,7 @@ class Mentions:
         """Gather the words of the texts."""
         self._texts = texts
         words = frozenset().union(*map(canonical, texts))
-        self._words = words | {stem(w) for w in words} | {_plain(w) for w in words}
+        self._words = words | {stem(w) for w in words} | {plain(w) for w in words}
         self._known: dict[str, bool] = {}
 
     def share(self, name: str) -> float:
@@ -47,7 +47,7 @@ class Mentions:
     def _knows(self, word: str) -> bool:
         if word not in self._known:
             self._known[word] = (
-                bool({word, stem(word), _plain(word)} & self._words)
+                bool({word, stem(word), plain(word)} & self._words)
                 or any(same_name(word, other) for other in self._capital)
             )  # fmt: skip
         return self._known[word]
@@ -76,7 +76,7 @@ def _parts(name: str) -> list[str]:
     return [w for w in canonical(name) if "-" not in w and w not in _NO_PART and len(w) > 1]
 
 
-def _plain(word: str) -> str:
+def plain(word: str) -> str:
     """Return a word without accents and full stops."""
     letters = unicodedata.normalize("NFKD", word)
     return "".join(c for c in letters if not unicodedata.combining(c) and c != ".")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from functools import lru_cache
 
 import snowballstemmer
@@ -32,7 +33,9 @@ TITLES = frozenset(
 
 _NO_NAMES = STOPWORDS | frozenset(
     "who what when where why how which whose whom is are did does tell explain list "
-    "describe".split()
+    "describe hence thus meanwhile today yesterday tomorrow afterwards later earlier instead "
+    "despite although though unlike since as yet eventually finally initially recently currently "
+    "previously reportedly apparently ultimately subsequently".split()
 )
 _WORD = re.compile(r"[^\W_]+(?:['’.\-][^\W_]+)*", re.UNICODE)
 _CAPITAL = f"[{''.join(c for c in map(chr, range(0x530)) if c.isupper())}]"  # to Cyrillic
@@ -104,6 +107,8 @@ _ORDINAL = re.compile(
     rf"\b(?P<digits>\d+)(?:st|nd|rd|th)\b|\b(?:(?P<tens>{SPELLED})-)?(?P<word>{'|'.join(_ORDINALS)})\b",
     re.IGNORECASE,
 )
+_NO_RANK = re.compile(r"\b(?:an?|one|two|three|per|each|split)[ -]$", re.IGNORECASE)
+"""Before "second" and fractions."""
 _ISO_DATE = re.compile(r"\b\d{4}-(0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])\b")
 _DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
 _MONTHS = (
@@ -121,6 +126,12 @@ MONTH = (
 )
 """Pattern of the name of a month, abbreviated too beside a number ("Aug. 15"); "May" and what is
 abbreviated only with a capital, whatever the case of the rest."""
+_BESIDE_MONTH = re.compile(MONTH)
+_ABBREVIATION = "|".join(s.title() for s in sorted(_SHORT, key=len, reverse=True))
+_SHORT_DATE = re.compile(
+    rf"(?:(?<=\d )|(?<=\b[Oo]n )|(?<=\b[Ii]n ))(?:{_ABBREVIATION})\b(?!-)|"
+    rf"\b(?:{_ABBREVIATION})\b(?=\.?,? \d)"
+)
 WEEKDAY = rf"\b(?:{'|'.join(d.title() for d in _DAYS)})"
 """Pattern of the name of a weekday, after which more may follow ("Fridays")."""
 
@@ -143,7 +154,8 @@ _DEMONYMS = {
     "welsh": "wales", "swiss": "switzerland", "greek": "greece", "turkish": "turkey",
     "turks": "turkey", "swedish": "sweden", "swedes": "sweden", "norwegian": "norway",
     "portuguese": "portugal", "czech": "czechia",
-    "german": "germany", "germans": "germany",
+    "german": "germany", "germans": "germany", "western": "west", "eastern": "east",
+    "northern": "north", "southern": "south",
 }  # fmt: skip
 _DEMONYM_ENDS = ("n", "an", "ian", "ean", "i", "ish", "ese")
 
@@ -198,7 +210,12 @@ def numbers(text: str) -> set[tuple[float, str]]:
     The unit is ``$ € £ ¥ ₽ ₹ %``, ``second`` to ``year`` or empty. "One" alone is mostly a
     pronoun and does not count; "1st" is an ordinal (see ``ordinals``).
     """
-    found: set[tuple[float, str]] = set()
+    return {(value, unit) for _, _, value, unit in quantities(text)}
+
+
+def quantities(text: str) -> list[tuple[int, int, float, str]]:
+    """Return the numbers in a text with their places: (start, end, value, unit), as ``numbers``."""
+    found: list[tuple[int, int, float, str]] = []
     for match in _NUMBER.finditer(text):
         if match["ordinal"]:
             continue
@@ -206,13 +223,55 @@ def numbers(text: str) -> set[tuple[float, str]]:
         scale = (match["scale"] or match["letter"] or "").lower()
         unit = "year" if scale in ("decades", "centuries") else ""
         value = round(value * _SCALES.get(scale, 1.0), 6)
-        found.add((value, unit or _unit(match["sign"] or match["unit"] or "")))
+        found.append((*match.span(), value, unit or _unit(match["sign"] or match["unit"] or "")))
     for match in _WORDED.finditer(text):
         *earlier, last = _spelled(match["words"])
         years = re.search(r"(?:decades?|century|centuries)$", match["words"].lower())
         unit = "year" if years else _unit(match["unit"] or "")
-        found |= {(v, u) for v, u in [*((v, "") for v in earlier), (last, unit)] if v > 1}
+        each = [*((v, "") for v in earlier), (last, unit)]
+        found += [(*match.span(), v, u) for v, u in each if v > 1]
     return found
+
+
+def in_terms_of(text: str, other: str) -> str:
+    """Return a text with its numbers, ordinals and dates as another text writes the same ones.
+
+    "Within twenty-four hours" in terms of "in 24 hours" is "within 24 hours".
+    """
+    held: dict[object, str] = {}
+    for start, end, key in _valued(other):
+        held.setdefault(key, other[start:end].strip())
+    for start, end, key in sorted(_valued(text), key=lambda v: v[:2], reverse=True):
+        own = re.escape(text[start:end].strip())
+        if key in held and not re.search(rf"(?<!\w){own}(?!\w)", other):
+            space = text[start:end][: len(text[start:end]) - len(text[start:end].lstrip())]
+            text = text[:start] + space + held[key] + text[end:]
+    return text
+
+
+def _valued(text: str) -> list[tuple[int, int, object]]:
+    """Return the places of what is compared by value, without overlaps, and the values."""
+    found: list[tuple[int, int, object]] = []
+    places = Counter((start, end) for start, end, _, _ in quantities(text))
+    for start, end, value, unit in quantities(text):
+        if places[start, end] == 1:
+            found.append((start, end, (value, unit)))
+    for match in _ORDINAL.finditer(text):
+        if _NO_RANK.search(text, 0, match.start()):
+            continue
+        rank = float(ordinals(match.group()).pop())
+        day = match["digits"] and _BESIDE_MONTH.search(
+            text[max(0, match.start() - 12) : match.end() + 12]
+        )
+        found.append((*match.span(), (rank, "") if day else ("rank", rank)))
+    full = (m for m in re.finditer(r"[^\W\d_]+", text) if m.group().lower() in (*_DAYS, *_MONTHS))
+    found += [(*m.span(), m.group().lower()) for m in full if dates(m.group())]
+    found += [(*m.span(), _SHORT[m.group().lower()]) for m in _SHORT_DATE.finditer(text)]
+    kept: list[tuple[int, int, object]] = []
+    for start, end, key in sorted(found, key=lambda v: (v[0], -v[1])):
+        if not kept or start >= kept[-1][1]:
+            kept.append((start, end, key))
+    return kept
 
 
 def _unit(said: str) -> str:
@@ -257,7 +316,8 @@ def ordinals(text: str) -> set[int]:
 def dates(text: str) -> set[str]:
     """Return the weekdays and months named in a text, in full and in lower case.
 
-    "May" and "March" count only where they are capitalised, as do abbreviations.
+    "May" and "March" count only where they are capitalised; abbreviations only so and beside a
+    number or after "on" or "in": the Sun is no Sunday.
     """
     found = {_MONTHS[int(m[1]) - 1] for m in _ISO_DATE.finditer(text)}
     for word in re.findall(r"[^\W\d_]+", text):
@@ -266,14 +326,22 @@ def dates(text: str) -> set[str]:
             continue
         if lower in _DAYS or lower in _MONTHS:
             found.add(lower)
-        elif lower in _SHORT and word[0].isupper():
-            found.add(_SHORT[lower])
+    found |= {_SHORT[m.group().lower()] for m in _SHORT_DATE.finditer(text)}
     return found
 
 
 def fold(text: str) -> str:
-    """Return a text with names of several words, and "US", in the form that they are compared."""
+    """Return a text with its long names, and dates in figures, in the form that they are compared.
+
+    "United States" and "US" give "U.S", 2025-08-15 gives "August 15, 2025".
+    """
+    text = _ISO_DATE.sub(_in_words, text)
     return _LONG_NAME.sub(lambda m: _PHRASES.get(m.group().lower(), "U.S"), text)
+
+
+def _in_words(date: re.Match[str]) -> str:
+    year, month, day = date.group().split("-")
+    return f"{_MONTHS[int(month) - 1].title()} {int(day)}, {year}"
 
 
 def canonical(text: str) -> set[str]:
@@ -292,7 +360,7 @@ def alias(word: str) -> str:
 
 def is_value(word: str) -> bool:
     """Whether a word, or a stem, belongs to a number or date, which are compared by value."""
-    if word in _VALUES or any(ch.isdigit() for ch in word):
+    if word in _VALUES or word in _SHORT or any(ch.isdigit() for ch in word):
         return True
     return bool(numbers(word) or dates(word.title()))
 

@@ -9,10 +9,10 @@ from pathlib import Path
 DATA = ("retrieval", "reader", "suites")
 """Measurements on sets from outside, which need ``--data``."""
 
-MORE = ("reading", "sentences", "fit")
+MORE = ("reading", "sentences", "fit", "verification")
 """Measurements that do more with ``--data``."""
 
-NAMES = ("chunking", "reranking", "refusal", *MORE, *DATA)
+NAMES = ("chunking", "reranking", "refusal", "written", *MORE, *DATA)
 
 
 def main() -> None:
@@ -26,6 +26,7 @@ def main() -> None:
     parser.add_argument(
         "--weights", type=Path, metavar="FILE", help="float weights of the reader to compare with"
     )
+    parser.add_argument("--only", nargs="+", default=(), metavar="SET", help="sets of `suites`")
     given = parser.parse_args()
     everything = NAMES if given.data else [n for n in NAMES if n not in DATA]
     for name in everything if given.name == "all" else [given.name]:
@@ -33,6 +34,8 @@ def main() -> None:
         more = {"data": given.data} if name in (*DATA, *MORE) else {}
         if name == "reader":
             more["weights"] = given.weights
+        if name == "suites":
+            more["only"] = given.only
         print(module.measure(quick=given.quick, **more), end="\n\n", flush=True)
 
 

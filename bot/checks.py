@@ -1,0 +1,596 @@
+"""What a claim says and its evidence does not, as far as the surface of both shows it.
+
+Models of relevance are blind to these: a number, a date or a name that is another one, a "not" that
+came in, one who did it in the place of the one to whom it was done, a single word exchanged.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from itertools import combinations
+
+from bot.mentions import Mentions, plain
+from bot.words import (
+    STOPWORDS,
+    TITLES,
+    alias,
+    canonical,
+    content,
+    dates,
+    fold,
+    is_value,
+    names,
+    numbers,
+    ordinals,
+    same_name,
+    stem,
+)
+
+NEGATED = 2
+"""Content words after a "not" that it denies ("is not set to attend")."""
+
+SLOT = 4
+"""Words at most that stand in the place of others between words that both texts share."""
+
+ANCHOR = 2
+"""Words that both texts share on each side of such a place, where they do not begin or end."""
+
+YEARS = (1_200, 2_100)
+"""Numbers that are shown as years are, but for the round ones."""
+
+APART = 7
+"""Words at most between two names that are taken for doer and done to."""
+
+COUNTED = 12
+"""Highest number that the items of a list may stand for ("four regions")."""
+
+_NO_TITLE = frozenset(title.lower() for title in TITLES)
+_NOT = re.compile(
+    r"\b(?:not(?! only| just)|never|no|nor|neither|cannot|without|unable|fail(?:s|ed|ing)?|"
+    r"refus(?:es|ed|e|ing)|lack(?:s|ed|ing)?)\b|n['’]t\b",
+    re.IGNORECASE,
+)
+_CLAUSE = re.compile(r"[,;:.!?()«»“”\"–—]\s|[;:()«»“”\"–—]|\b(?:but|because|although|while)\b")
+_OPENING = re.compile(
+    r"\W*(?P<name>[^\W\d_][\w’'.\-]*?)(?P<own>['’]s)?(?:\s+(?P<next>[^\W\d_][\w’'\-]*))?(?=\W|$)"
+)
+# A word that opens a sentence without an article, before a verb of the third person: a name, or one
+# of the nouns that take no article.
+_VERB = re.compile(
+    r"(?:is|was|has|had|will|would|can|could|may|might|should|must|does|did|said|says)$|\w{2,}ed$"
+)
+_COMMON = re.compile(
+    r"(?!beijing|boeing|italy|sicily).{3,}(?:ing|[st]ion|ment|ity|ness|ism|[ae]nce|ship|ly|body|one)$|"
+    r"(?:peace|war|today|tomorrow|yesterday|tonight|half|everywhere|nobody|none|another|work|trade)$"
+)
+_NATION = re.compile(r"\w{3,}(?:ean|ian|can|ese)$")
+_ITEM = r"(?:the )?[A-Z][\w.’'-]*(?: (?:of |de )?[A-Z][\w.’'-]*){0,3}"
+_LIST = re.compile(rf"{_ITEM}(?P<items>(?:, {_ITEM})+),?(?P<last> (?:and|or) )(?=(?:the )?[A-Z])")
+_TOKEN = re.compile(r"(?P<not>n['’]t\b|(?<=\bcan)not\b)|[^\W_]+?(?=n['’]t\b|(?<=\bcan)not\b)|"
+                    r"[^\W_]+(?:['’.\-][^\W_]+)*")  # fmt: skip
+_INITIALS = re.compile(r"(?:[A-Z]\.)+[A-Z]")
+_SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400, "week": 604_800}
+_MONTHS = {"month": 1, "year": 12}
+_SINGLE = re.compile(rf"\b(?:an?|one) (?P<unit>{'|'.join((*_SECONDS, *_MONTHS))})\b", re.IGNORECASE)
+_DAY_OF_MONTH = re.compile(r"\b(\d{1,2})(?:st|nd|rd|th)\b")
+_DENIALS = frozenset(("not", "never", "no", "nor", "neither"))
+_PASSIVE = re.compile(r"\bby\s+(?:\w+\s+){0,3}$")
+_BREAK = re.compile(r"[,;:.!?()«»“”\"–—](?=\s)")
+_MUTUAL = re.compile(
+    r"(?:meet|met|talk|agre|discuss|togeth|join|marri|border|share|trade|"
+    r"fight|fought|speak|spoke|phone|neighbo|ally|alli|play|compet)"
+)
+_NOUN = re.compile(r"(?:['’]s?|\b(?:the|an?|his|her|its|their|of|no))\s+(?:\w+\s+)?$")
+_ROUTE = re.compile(r"\bfrom (?P<start>[A-Z]\w+) (?:\w+ ){0,2}?to (?P<end>[A-Z]\w+)")
+_UNIVERSAL = re.compile(
+    r"\b(?:all|every|each|everyone|everybody|everything|always|entire(?:ly)?|whole|both|none|"
+    r"nobody|nothing|no one|any(?:one|body|thing)?|complete(?:ly)?|full(?:y)?|total(?:ly)?|"
+    r"unconditional(?:ly)?|never|no|only|nobody but)\b",
+    re.IGNORECASE,
+)
+_CLAIMED_ALL = re.compile(
+    r"\b(?<!in )(?P<word>all|every|each|everyone|everybody|everything|always|none|nobody|no one)\b"
+    r"(?! (?:in all|over|along|but|at once|other))",
+    re.IGNORECASE,
+)
+_PARTIAL = re.compile(
+    r"\b(?P<word>some|most|many|several|few|a few|part|partly|sometimes|often|mostly|half|"
+    r"majority|a number)\b",
+    re.IGNORECASE,
+)
+_BOUNDS = re.compile(
+    r"\b(?:(?P<over>more than|over|above|at least|no (?:less|fewer) than|exceed(?:s|ed|ing)?|"
+    r"upwards of|beyond)|(?P<under>less than|fewer than|under|below|at most|up to|"
+    r"no more than|within|nearly|almost))\s(?:\w+\s){0,2}?(?=[\d$€£¥]|[a-z]+)",
+    re.IGNORECASE,
+)
+_PAIRS = (
+    "more less, more fewer, most least, higher lower, highest lowest, larger smaller, "
+    "largest smallest, bigger smaller, biggest smallest, longer shorter, longest shortest, older "
+    "younger, oldest youngest, earlier later, earliest latest, faster slower, stronger weaker, "
+    "better worse, best worst, increase decrease, rise fall, rose fell, grow shrink, grew shrank, "
+    "gain lose, gained lost, win lose, won lost, before after, above below, north "
+    "south, northern southern, accept reject, agree refuse, allow forbid, allow ban, admit deny, "
+    "confirm deny, support oppose, begin end, start finish, start end, open close, buy sell, "
+    "bought sold, include exclude, majority minority, maximum minimum, legal illegal, success "
+    "failure, succeed fail, succeeded failed, always never, release capture, praise criticise, "
+    "praise criticize, optimistic pessimistic, positive negative, public private, arrive leave, "
+    "arrived left, join leave, joined left, hire fire, enemy ally, for against"
+)
+_OPPOSITES: dict[str, set[str]] = {}
+for _pair in _PAIRS.split(", "):
+    _one, _other = map(stem, _pair.split())
+    _OPPOSITES.setdefault(_one, set()).add(_other)
+    _OPPOSITES.setdefault(_other, set()).add(_one)
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """What was found on the surface of a claim and its evidence.
+
+    Attributes:
+        missing: a line for each number, date or name that is not there.
+        swapped: a line where a name stands in another's place that is there too: who and whom.
+        exchanged: a line where one word stands in another's place.
+        denied: a line where one of the two denies what the other says.
+        stretched: a line where the claim says more, or the opposite, in degree or in number
+            ("all", "more than").
+        share: share of the claim's content words that are in the evidence, from 0 to 1.
+        least: that share in the clause of the claim where it is the lowest.
+    """
+
+    missing: tuple[str, ...]
+    swapped: tuple[str, ...]
+    exchanged: tuple[str, ...]
+    denied: tuple[str, ...]
+    stretched: tuple[str, ...]
+    share: float
+    least: float
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All lines, each once, the surest first."""
+        found = (*self.missing, *self.swapped, *self.exchanged, *self.denied, *self.stretched)
+        return tuple(dict.fromkeys(found))
+
+
+def check(claim: str, evidence: str, context: str = "") -> Checks:
+    """Compare a claim with its evidence.
+
+    Args:
+        claim: a sentence.
+        evidence: the text that should carry it.
+        context: what stands before the evidence, where that leans on it ("It insists …"): names
+            may be found there as well.
+    """
+    aligned, roles = _Aligned(claim, evidence), _Roles(claim, evidence)
+    share = share_of(claim, evidence, context)
+    clauses = [c for c in _CLAUSE.split(claim) if len(content(c)) > 1]
+    least = min((share_of(c, evidence, context) for c in clauses), default=share)
+    missing = tuple(dict.fromkeys(_missing(claim, evidence, context, aligned)))
+    told = {line.rpartition("not ")[2] for line in missing}
+    swapped = (*_renamed(aligned, roles), *roles.swapped(), *_routes(claim, evidence))
+    return Checks(
+        missing,
+        tuple(x for x in dict.fromkeys(swapped) if x.rpartition("not ")[2] not in told),
+        tuple(dict.fromkeys(_exchanged(aligned))),
+        tuple(dict.fromkeys(_denied(claim, evidence, aligned))),
+        tuple(dict.fromkeys(_stretched(claim, evidence))),
+        share,
+        min(least, share),
+    )
+
+
+# -- two texts laid side by side --
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    text: str
+    key: str
+
+
+class _Aligned:
+    """The words of a claim laid along those of its evidence."""
+
+    def __init__(self, claim: str, evidence: str) -> None:
+        self.claim, self.evidence = _tokens(claim), _tokens(evidence)
+        matcher = SequenceMatcher(
+            None, [t.key for t in self.claim], [t.key for t in self.evidence], autojunk=False
+        )
+        self.steps = matcher.get_opcodes()
+
+    def slots(self) -> Iterator[tuple[list[_Token], list[_Token]]]:
+        """Yield what differs between words that both share: the claim's and the evidence's."""
+        for i, (kind, a, b, c, d) in enumerate(self.steps):
+            if kind == "equal" or b - a > SLOT or d - c > SLOT:
+                continue
+            before = self.steps[i - 1] if i else None
+            after = self.steps[i + 1] if i + 1 < len(self.steps) else None
+            # A text's own beginning or end is as good as shared words.
+            held = all(
+                one is None or one[2] - one[1] >= ANCHOR or one[1] == 0 or one[2] == len(self.claim)
+                for one in (before, after)
+            )
+            if held and (before or after):
+                yield self.claim[a:b], self.evidence[c:d]
+
+
+def _tokens(text: str) -> list[_Token]:
+    found = []
+    for match in _TOKEN.finditer(fold(text)):
+        word = re.sub(r"['’]s?$", "", match.group().lower())
+        key = "not" if match["not"] else alias(word)
+        dot = "." if _INITIALS.fullmatch(match.group()) else ""
+        found.append(_Token(match.group() + dot, key if key == alias(word) != word else stem(key)))
+    return found
+
+
+def _said(tokens: Sequence[_Token]) -> str:
+    return " ".join(t.text for t in tokens)
+
+
+# -- numbers, dates, names --
+
+
+def _missing(claim: str, evidence: str, context: str, aligned: _Aligned) -> Iterator[str]:
+    """Yield a line for each number, date and name of the claim that the evidence lacks."""
+    held = numbers(evidence) | {(1.0, m["unit"].lower()) for m in _SINGLE.finditer(evidence)}
+    ranks = ordinals(evidence)
+    values = {value for value, _ in held} | {float(m[1]) for m in _DAY_OF_MONTH.finditer(evidence)}
+    spans = {_span(*one) for one in held} - {None}
+    counts = _counts(evidence)
+    days = {float(m[1]) for m in _DAY_OF_MONTH.finditer(claim)}
+    for value, unit in sorted(numbers(claim)):
+        if _span(value, unit) in spans or (not unit and value in counts):
+            continue
+        if value not in values:
+            if other := _other_value(value, unit, held, aligned):
+                yield f"the article says {other}, not {_show(value, unit)}"
+            else:
+                yield f"the article does not give the number {_show(value, unit)} there"
+        elif unit and (value, unit) not in held and any(v == value and u for v, u in held):
+            yield f"the article gives {_show(value, '')} in another unit there"
+    for rank in sorted(ordinals(claim)):
+        # "First" is often said in other words ("inaugural"): it is wrong only beside another.
+        there = rank in ranks or (rank in days and rank in values)
+        if not there and (rank > 1 or ranks):
+            yield f"the article does not give the rank {rank} there"
+    known = dates(evidence)
+    for date in sorted(dates(claim) - known):
+        like_it = [d for d in known if d.endswith("day") == date.endswith("day")]
+        if len(like_it) == 1:
+            yield f"the article says {like_it[0].capitalize()}, not {date.capitalize()}"
+        else:
+            yield f"the article does not name {date.capitalize()} there"
+    held_words = canonical(evidence) | canonical(context)
+    opening = _OPENING.match(claim)
+    first = opening["name"] if opening else ""
+    for name in names(claim):
+        if not re.search(rf"(?<!\w){re.escape(name)}", claim):
+            continue  # within a word
+        missing = [w for w in _parts(name) if not _held(w, held_words)]
+        if not missing or _called(name, missing, f"{context} {evidence}"):
+            continue
+        if name != first or _is_name(claim, evidence):
+            other = _instead(missing, aligned)
+            unlike = " ".join(w for w in name.split() if canonical(w) & set(missing)) or name
+            if other:
+                yield f"the article says {other}, not {unlike}"
+            else:
+                yield f"the article does not name {name} there"
+
+
+def _other_value(value: float, unit: str, held: set[tuple[float, str]], aligned: _Aligned) -> str:
+    """Return the number that stands in the evidence where this one stands in the claim."""
+    for ours, theirs in aligned.slots():
+        if value in {v for v, _ in numbers(_said(ours))}:
+            there = {v for v, _ in numbers(_said(theirs))}
+            like = [one for one in held if one[0] in there and one[1] == unit]
+            if len(like) == 1:
+                return _show(*like[0])
+    return ""
+
+
+def _instead(words: Sequence[str], aligned: _Aligned) -> str:
+    """Return the name that stands in the evidence where these words stand in the claim."""
+    for ours, theirs in aligned.slots():
+        found = names(_said(theirs))
+        if any(w in t.text.lower() for w in words for t in ours) and found:
+            return found[0]
+    return ""
+
+
+def _span(value: float, unit: str) -> tuple[str, float] | None:
+    """Return a stretch of time in its smallest unit: 24 hours and a day are the same."""
+    if unit in _SECONDS:
+        return "second", value * _SECONDS[unit]
+    return ("month", value * _MONTHS[unit]) if unit in _MONTHS else None
+
+
+def _counts(text: str) -> set[float]:
+    """Return what the lists of names of a text may be counted as: all of them, or all but one.
+
+    That is nothing where the text counts something itself.
+    """
+    found: set[float] = set()
+    for match in _LIST.finditer(" ".join(text.split())):
+        count = match["items"].count(",") + 2
+        found |= {float(count), count - 1.0}
+    if any(not unit and value <= COUNTED for value, unit in numbers(text)):
+        return set()
+    return {c for c in found if 2 < c <= COUNTED}
+
+
+def _called(name: str, missing: Sequence[str], text: str) -> bool:
+    """Whether a text calls what has this name by a part of it, or spells it another way.
+
+    "Putin" stands for Vladimir Putin where the text gives no other first name.
+    """
+    short = _initials(name)
+    if Mentions((text,)).share(name) == 1.0 or (short and re.search(rf"\b{short}\b", text)):
+        return True
+    rest = [p for p in _parts(name) if p not in missing]
+    if not rest:
+        return False
+    fuller = [n for n in names(text) if len(_parts(n)) > 1]
+    return not any(_held(p, canonical(n)) for p in rest for n in fuller)
+
+
+def _initials(name: str) -> str:
+    """Return the abbreviation that a name of three or more words may have; else nothing."""
+    letters = [word[0] for word in name.split() if word[0].isupper() and word != "The"]
+    return "".join(letters) if len(letters) > 2 else ""
+
+
+def _parts(name: str) -> list[str]:
+    """Return the words of a name that must be found: no titles, numbers, dates or small words."""
+    return [
+        p
+        for p in canonical(name)
+        if "-" not in p and p not in _NO_TITLE and not is_value(p) and len(p) > 1
+    ]
+
+
+def _held(word: str, held: set[str]) -> bool:
+    own = stem(word)
+    return word in held or any(own == stem(h) or same_name(word, h) for h in held)
+
+
+def _is_name(claim: str, evidence: str) -> bool:
+    """Whether the word that opens a claim, where any word has a capital, is a name nevertheless."""
+    opening = _OPENING.match(claim)
+    if not opening:
+        return False
+    name, after = opening["name"], opening["next"] or ""
+    if not name.islower() and any(ch.isupper() for ch in name[1:]):
+        return True  # "NATO", "U.S."
+    if _COMMON.match(name.lower()):
+        return False
+    several = name.endswith("s") and not re.fullmatch(r"is|was|has|\w+s", after)
+    other = rf"(?<!\w)(?!{re.escape(name)}\b)[A-Z]\w+\W+{re.escape(after)}\b"
+    if after and not several and re.search(other, evidence):
+        return True  # "France denies" of "Russia denies"
+    if opening["own"] or _NATION.match(name.lower()):
+        return True
+    singular = not name.endswith("s") or after in ("is", "was", "has")
+    return singular and bool(_VERB.match(after) or (after == "and" and _named_next(claim, opening)))
+
+
+def _named_next(claim: str, opening: re.Match[str]) -> bool:
+    return claim[opening.end() :].lstrip()[:1].isupper()
+
+
+def _show(value: float, unit: str) -> str:
+    number = f"{value:,.0f}" if value.is_integer() else f"{value:,}"
+    if not unit and value % 100 and value.is_integer() and YEARS[0] <= value <= YEARS[1]:
+        number = f"{value:.0f}"
+    if len(unit) > 1:
+        return f"{number} {unit}s"
+    return f"{number}%" if unit == "%" else f"{unit}{number}"
+
+
+# -- words exchanged, who and whom --
+
+
+def _renamed(aligned: _Aligned, roles: _Roles) -> Iterator[str]:
+    """Yield a line for each name in the place of another one, between words that both share."""
+    for ours, theirs in aligned.slots():
+        if (pair := _two_names(ours, theirs)) and not (_same(*pair) or roles.agree(*pair)):
+            yield f"the article says {pair[1]}, not {pair[0]}"
+
+
+def _exchanged(aligned: _Aligned) -> Iterator[str]:
+    """Yield a line for each word in the place of another, between words that both share."""
+    held = {t.key for t in aligned.evidence}
+    said = {t.key for t in aligned.claim}
+    for ours, theirs in aligned.slots():
+        new = [t for t in ours if _matters(t) and t.key not in held]
+        lost = [t for t in theirs if _matters(t) and t.key not in said]
+        if not (new and lost) or abs(len(new) - len(lost)) > 1 or len(new) > 2:
+            continue
+        if _two_names(ours, theirs) or any(same_name(n.key, t.key) for n in new for t in lost):
+            continue
+        yield f"the article says “{_said(lost)}”, not “{_said(new)}”"
+
+
+def _two_names(ours: Sequence[_Token], theirs: Sequence[_Token]) -> tuple[str, str] | None:
+    """Return the names of two stretches that hold one each, which are no dates."""
+    one, other = names(_said(ours)), names(_said(theirs))
+    if len(one) == len(other) == 1 and not (dates(one[0]) or dates(other[0])):
+        return one[0], other[0]
+    return None
+
+
+def _same(one: str, other: str) -> bool:
+    if one in (_initials(other), other) or other == _initials(one):
+        return True
+    held = {form for part in canonical(other) for form in (part, plain(part))}
+    return any(_held(part, held) or plain(part) in held for part in canonical(one))
+
+
+def _matters(token: _Token) -> bool:
+    word = token.text.lower()
+    unit = any(unit for _, unit in numbers(f"2 {word}"))
+    return word not in STOPWORDS and not unit and not is_value(word)
+
+
+class _Roles:
+    """Who does what to whom in a claim and in its evidence, as word order shows it."""
+
+    def __init__(self, claim: str, evidence: str) -> None:
+        self._ours, self._theirs = _Order(claim), _Order(evidence)
+
+    def swapped(self) -> Iterator[str]:
+        """Yield a line where two names stand around the same verb the other way round."""
+        shown = self._ours.shown
+        for one, other in combinations([n for n in self._ours.names if n in self._theirs.names], 2):
+            mine, held = self._ours.roles(one, other), self._theirs.roles(one, other)
+            verbs = [v for v in mine if v in held and not _MUTUAL.match(v)]
+            if verbs and not any(mine[v] & held[v] for v in verbs):
+                yield (
+                    f"the article says it the other way round of {shown[one]} and {shown[other]}"
+                )
+
+    def agree(self, one: str, other: str) -> bool:
+        """Whether two names have the same parts in both texts, or do the same to each other."""
+        keys = [[stem(w) for w in canonical(name)] for name in (one, other)]
+        for a in keys[0]:
+            for b in keys[1]:
+                if not all(
+                    n in order.names for n in (a, b) for order in (self._ours, self._theirs)
+                ):
+                    continue
+                mine, held = self._ours.roles(a, b), self._theirs.roles(a, b)
+                if any(mine[v] & held[v] or _MUTUAL.match(v) for v in mine if v in held):
+                    return True
+        return False
+
+
+class _Order:
+    """Where names and other content words stand in a text, and who comes before whom."""
+
+    def __init__(self, text: str) -> None:
+        self.text = fold(text)
+        self.names: list[str] = []
+        self.shown: dict[str, str] = {}
+        self._at: dict[str, list[int]] = {}
+        self._verbs: list[tuple[int, str]] = []
+        named = {w for n in names(self.text) for w in canonical(n)}
+        for match in _TOKEN.finditer(self.text):
+            word = alias(re.sub(r"['’]s?$", "", match.group().lower()))
+            if word in named and match.group()[:1].isupper():
+                key = stem(word)
+                self._at.setdefault(key, []).append(match.start())
+                self.shown.setdefault(key, match.group())
+            elif word not in STOPWORDS and not is_value(word):
+                self._verbs.append((match.start(), stem(word)))
+        self.names = list(self._at)
+
+    def roles(self, one: str, other: str) -> dict[str, set[bool]]:
+        """Return for the verb after the earlier of two names whether ``one`` acts in it."""
+        found: dict[str, set[bool]] = {}
+        for a in self._at[one]:
+            for b in self._at[other]:
+                low, high = min(a, b), max(a, b)
+                if _BREAK.search(self.text, low, high) or self.text.count(" ", low, high) > APART:
+                    continue
+                passive = bool(_PASSIVE.search(self.text[low:high]))
+                between = [(at, verb) for at, verb in self._verbs if low < at < high]
+                if between and not _NOUN.search(self.text, 0, between[0][0]):
+                    found.setdefault(between[0][1], set()).add((a < b) != passive)
+        return found
+
+
+def _routes(claim: str, evidence: str) -> Iterator[str]:
+    """Yield a line where a way is gone in the other direction: from A to B, from B to A."""
+    held = {(m["start"], m["end"]) for m in _ROUTE.finditer(evidence)}
+    for match in _ROUTE.finditer(claim):
+        start, end = match["start"], match["end"]
+        if (end, start) in held and (start, end) not in held:
+            yield f"the article says from {end} to {start}, not from {start} to {end}"
+
+
+# -- denial, degree, number --
+
+
+def _denied(claim: str, evidence: str, aligned: _Aligned) -> Iterator[str]:
+    """Yield a line where one of two texts denies what the other affirms."""
+    for ours, theirs in aligned.slots():
+        added = [t.key for t in ours if t.key in _DENIALS]
+        lost = [t.key for t in theirs if t.key in _DENIALS]
+        if bool(added) != bool(lost) and len(ours) + len(theirs) <= SLOT:
+            side = "does not say “not” there" if added else "says “not” there"
+            yield f"the article {side}"
+    said, held = _polarity(claim), _polarity(evidence)
+    shared = [word for word in said if word in held]
+    if any(True in said[word] and True in held[word] for word in shared):
+        return  # both deny it, though perhaps not in the same words
+    word = next((word for word in shared if not said[word] & held[word]), "")
+    if word:
+        yield f"only one of the two denies: {word}"
+
+
+def _polarity(text: str) -> dict[str, set[bool]]:
+    """Return for each content word of a text whether it is denied (True) or affirmed (False)."""
+    found: dict[str, set[bool]] = {}
+    for clause in _CLAUSE.split(text):
+        first, *rest = _NOT.split(clause)
+        for word in content(first):
+            found.setdefault(word, set()).add(False)
+        for part in rest:
+            for i, word in enumerate(content(part)):
+                found.setdefault(word, set()).add(i < NEGATED)
+    return found
+
+
+def _stretched(claim: str, evidence: str) -> Iterator[str]:
+    """Yield a line where the claim has the opposite of a word of the evidence, or says "all"."""
+    held = {t.key for t in _tokens(evidence)}
+    said = {t.key for t in _tokens(claim)}
+    for token in _tokens(claim):
+        if token.key in held:
+            continue
+        for other in _OPPOSITES.get(token.key, ()):
+            if other in held and other not in said:
+                word = next(t.text for t in _tokens(evidence) if t.key == other)
+                yield f"the article says “{word}”, not “{token.text}”"
+    over, under = _bounds(claim), _bounds(evidence)
+    if over and under and over.isdisjoint(under):
+        yield "the article gives the other bound (more or less than) there"
+    whole = _CLAIMED_ALL.search(claim)
+    if whole and not _UNIVERSAL.search(evidence):
+        part = _PARTIAL.search(evidence)
+        said_there = f"says “{part['word']}”" if part else "does not say it of all"
+        yield f"the article {said_there}, not “{whole['word'].lower()}”"
+
+
+def _bounds(text: str) -> set[str]:
+    return {
+        "over" if m["over"] else "under"
+        for m in _BOUNDS.finditer(text)
+        if numbers(text[m.start() : m.end() + 20])
+    }
+
+
+# -- words --
+
+
+def share_of(claim: str, evidence: str, context: str = "") -> float:
+    """Return the share of the claim's content words that are in the evidence.
+
+    Numbers and dates count as found: they are compared by value.
+    """
+    wanted = content(fold(claim))
+    held = set(content(fold(evidence))) | {stem(w) for w in canonical(evidence)}
+    held |= {stem(w) for name in names(context) for w in canonical(name)}
+    found = sum(w in held or alias(w) in held or is_value(w) or _in_parts(w, held) for w in wanted)
+    return found / len(wanted) if wanted else 0.5  # "Yes." cannot be checked
+
+
+def _in_parts(word: str, held: set[str]) -> bool:
+    parts = word.split("-")
+    return len(parts) > 1 and all(stem(p) in held or p in STOPWORDS for p in parts)
