@@ -9,12 +9,23 @@ articles mention the question's names at all, above all that of whom it asks abo
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
+from typing import NamedTuple
 
 from bot.mentions import mentions
 from bot.odds import probability
-from bot.words import MONTH, SPELLED, WEEKDAY, names, stem, subject, words
+from bot.words import (
+    MONTH,
+    SPELLED,
+    WEEKDAY,
+    content,
+    dates,
+    names,
+    stem,
+    subject,
+    words,
+)
 
 _NUMBER_WORD = (
     rf"(?:\d|\b(?:{SPELLED}|dozens?|hundreds?|thousands?|millions?|billions?|both|single|several|few|"
@@ -38,24 +49,41 @@ _WHERE = (
     r"\b(?:in|at|on|to|from|near|into|inside|outside|across|over|within|around|through|off|under)\b"
     r"(?: [\w.'’-]+){0,3}? (?-i:[A-Z])|\b(?:home|abroad|here|online|everywhere|site|headquarters)\b"
 )
+
+
+class _Kind(NamedTuple):
+    """A kind of thing that is asked for: how, what it looks like, and what it is called."""
+
+    asked: re.Pattern[str]
+    held: re.Pattern[str]
+    called: str
+
+
 _KINDS = [
-    (re.compile(asked, re.IGNORECASE), re.compile(held, re.IGNORECASE))
-    for asked, held in [
-        (r"\bwhat time\b|\bwhich hour\b", _CLOCK),
-        (r"\b(?:what|which) (?:(?:week)?day|(?:exact )?date)\b", rf"{_DAY}|{_DATE}"),
-        (r"\b(?:what|which) month\b", MONTH),
-        (r"\b(?:what|which) (?:year|century|decade)\b", rf"{_YEAR}|\bcentur|\d0s\b|\bdecade"),
+    _Kind(re.compile(asked, re.IGNORECASE), re.compile(held, re.IGNORECASE), lacking)
+    for lacking, asked, held in [
+        ("time of day", r"\bwhat time\b|\bwhich hour\b", _CLOCK),
+        ("day or date", r"\b(?:what|which) (?:(?:week)?day|(?:exact )?date)\b", rf"{_DAY}|{_DATE}"),
+        ("month", r"\b(?:what|which) month\b", MONTH),
         (
+            "year",
+            r"\b(?:what|which) (?:year|century|decade)\b",
+            rf"{_YEAR}|\bcentur|\d0s\b|\bdecade",
+        ),
+        (
+            "length of time or distance",
             r"\bhow (?:long|quickly|fast|soon|often|frequently)\b",
             rf"{_SPAN}|\b(?:soon|immediate|once|times|daily|weekly|annual|yearly|long)|"
             r"\b(?:met(?:re|er)|kilomet|centimet|km|cm|mile|feet|foot|inch|yard|page|word)|"
             r"\b(?:very|too|as|so) (?:very,? )*\w+ly\b",
         ),
         (
+            "age",
             r"\bhow old\b|\bwhat age\b",
             rf"\b\d{{1,3}}\b(?!\s*hours)|\b(?:{SPELLED})\b|\bborn\b|\baged?\b",
         ),
         (
+            "sum of money",
             r"\bhow much (?:money|(?:is|are|was|were) (?:a|an|the)|does \S+ cost|"
             r"did \S+ (?:cost|pay))|\bwhat (?:price|sum)\b|"
             r"\bin (?:euros|dollars|pounds)\b|"
@@ -64,16 +92,18 @@ _KINDS = [
             r"\b(?:free|gratis|nothing)\b",
         ),
         (
+            "size or amount",
             r"\bhow (?:tall|high|large|big|far|deep|wide|heavy)\b|\bpopulation\b|\bwhat (?:number|"
             r"percentage|proportion|share)\b",
             rf"\d|\b(?:hundred|thousand|million|billion|percent)|\b(?:{SPELLED})\b",
         ),
         (
+            "number",
             r"\bhow (?:many|much)\b",
             rf"{_NUMBER_WORD}|%|\bpercent\b|\b(?:much|most|all|none|little)\b",
         ),
-        (r"^\W*(?:(?:and|but|so|on|at|in|by|since|until|from) )?when\b", _WHEN),
-        (r"^\W*(?:(?:and|but|so|from|to) )?where\b", _WHERE),
+        ("time", r"^\W*(?:(?:and|but|so|on|at|in|by|since|until|from) )?when\b", _WHEN),
+        ("place", r"^\W*(?:(?:and|but|so|from|to) )?where\b", _WHERE),
     ]
 ]
 _WHO = re.compile(r"^\W*(?:and |but )?(?:who|whom|whose)\b", re.IGNORECASE)
@@ -83,6 +113,10 @@ _MANY = re.compile(
     r"had|will|would|can|could|of|in|from|live|died|on|to|at|per|that|who|there|which|with|by)\b|\W*$)",
     re.IGNORECASE,
 )
+_FIRST = re.compile(r"(?:^|[.!?,;:]\s+)\W*(?P<word>[^\W\d_]+)(?=\W|$)")
+_AUXILIARY = re.compile(r"(?:is|are|was|were|do|does|did|has|have|had|will|would|can|could)\b")
+_VAGUE = frozenset("name names kind kinds type types sort happen happened happens".split())
+_YEARS = re.compile(r"\b(?:1[5-9]\d\d|20\d\d)\b")
 _NEAR = 4
 """Words before a counted noun among which its number stands ("millions of Ukrainian refugees")."""
 
@@ -112,6 +146,9 @@ class Signs:
     exact: float
 
 
+MOST_WORDS = 3
+"""Words of a question at most that a refusal names as not occurring."""
+
 STRANGER = -2.0
 """Weight of a subject that is mentioned nowhere. Set by hand: of the questions that the weights are
 fitted on, none of those with one is answerable, but they are few."""
@@ -129,8 +166,10 @@ WEIGHTS = Signs(
 """Logistic regression on the tuning half of the question set and, to the same weight, on questions
 about documents kept out of training the reader (``python -m tests.measure fit --data FOLDER``).
 
-The share of the question's words in the evidence was tried as well and got no weight: near misses
-share as many of them as questions that are answered.
+Tried as well, and without weight: the share of the question's words in the evidence or in the
+articles, how far the best sentence is above the next ones, and whether the evidence has the
+question's own numbers and dates. Near misses have all of these as often as questions that are
+answered.
 """
 
 BIAS = -2.898
@@ -182,9 +221,9 @@ def holds_kind(question: str, sentence: str) -> bool:
     passes.
     """
     own = question.lower()
-    for asked, held in _KINDS:
-        if asked.search(question):
-            return any(m.group().lower() not in own for m in held.finditer(sentence))
+    for kind in _KINDS:
+        if kind.asked.search(question):
+            return any(m.group().lower() not in own for m in kind.held.finditer(sentence))
     if _WHO.match(question):
         return any(w.lower() not in own for name in names(sentence) for w in name.split())
     return True
@@ -202,6 +241,50 @@ def holds_count(question: str, sentence: str) -> bool:
         and any(re.search(_NUMBER_WORD, w, re.IGNORECASE) for w in said[max(0, i - _NEAR) : i])
         for i, word in enumerate(said)
     )
+
+
+def why(question: str, sentences: Sequence[str], texts: Sequence[str]) -> str:
+    """Return in one line what is missing for a question to be answered.
+
+    Args:
+        question: the question, standing alone.
+        sentences: the sentences that come closest, best first; may be empty.
+        texts: the articles searched.
+    """
+    if not sentences:
+        return "Nothing in it comes close."
+    subject_of = "The article does not" if len(texts) == 1 else "The articles do not"
+    mentioned = mentions(tuple(texts))
+    first = {m["word"] for m in _FIRST.finditer(question)}
+    strangers = [n for n in names(question) if n not in first and not mentioned.share(n)]
+    known = {d for text in texts for d in dates(text)} if dates(question) else set()
+    asked = {d.capitalize() for d in dates(question) - known}
+    strangers += sorted(d for d in asked if not any(d in name for name in names(question)))
+    for year in _YEARS.findall(question):
+        if not any(year in text or f"{int(year):,}" in text for text in texts):
+            strangers.append(year)
+    if strangers:
+        return f"{subject_of} mention {_listed(dict.fromkeys(strangers))}."
+    match = _MANY.search(question)
+    if match and not _AUXILIARY.match(match["things"]) and not holds_count(question, sentences[0]):
+        return f"What comes closest gives no number of {match['things']}."
+    if not holds_kind(question, sentences[0]):
+        called = next((k.called for k in _KINDS if k.asked.search(question)), "other name")
+        return f"What comes closest gives no {called}."
+    absent = [
+        word
+        for word in re.findall(r"[^\W_]+(?:[’'-][^\W_]+)*", question)
+        if content(word) and word.lower() not in _VAGUE and not mentioned.share(word)
+    ]
+    if absent:
+        quoted = _listed(dict.fromkeys(f"“{w}”" for w in absent[:MOST_WORDS]))
+        return f"{subject_of} use the word{'s' if len(absent) > 1 else ''} {quoted}."
+    return "What comes closest is about the same matter, but does not answer this."
+
+
+def _listed(items: Iterable[str]) -> str:
+    *first, last = items
+    return (f"{', '.join(first)} or {last}" if first else last).rstrip(".")
 
 
 def _share(found: Sequence[float]) -> float:

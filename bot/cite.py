@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from bot.metrics import contains_answer
 from bot.records import (
@@ -73,17 +74,30 @@ def marker(number: int) -> str:
     return f"[{number}]"
 
 
-def cite(draft: Draft) -> Answer:
-    """Number the citations of a draft, check each claim against them, and write the text."""
+def cite(draft: Draft, *, drop: bool = False) -> Answer:
+    """Number the citations of a draft, check each claim against them, and write the text.
+
+    Args:
+        draft: the draft.
+        drop: whether claims that nothing supports are left out; else they are struck out.
+    """
     sources = draft.ranking.query.sources
     numbers: dict[tuple[str, int, int], int] = {}
     spans: dict[int, Span] = {}
     carried: dict[int, list[Support]] = {}
     sentences: list[Sentence] = []
     pieces: list[str] = []
+    dropped, break_ = 0, ""
     for claim in draft.claims:
-        cited = _number(claim.spans, numbers, spans)
         checked = _check(claim, sources)
+        if break_ and "\n" not in claim.before:
+            claim = replace(claim, before=break_)  # it begins the line now
+        break_ = ""
+        if drop and checked.verdict == "unsupported":
+            dropped += 1
+            break_ = claim.before if "\n" in claim.before else ""
+            continue
+        cited = _number(claim.spans, numbers, spans)
         for number in cited:
             carried.setdefault(number, []).append(checked)
         sentences.append(Sentence(claim.text, tuple(cited), checked))
@@ -99,7 +113,9 @@ def cite(draft: Draft) -> Answer:
         for i, span in enumerate(draft.closest if draft.refused else (), 1)
     )
     return Answer(
-        text=_refusal(closest) if draft.refused else "".join(pieces).strip() or draft.message,
+        text=_refusal(draft.reason, closest)
+        if draft.refused
+        else "".join(pieces).strip() or draft.message,
         short=_short(draft.exact, sources),
         exact=draft.exact,
         refused=draft.refused,
@@ -110,9 +126,10 @@ def cite(draft: Draft) -> Answer:
         timings=dict(draft.timings),
         score=draft.score,
         closest=closest,
+        reason=draft.reason if draft.refused else "",
         suggestions=draft.suggestions,
         model=draft.model,
-        notice=draft.notice,
+        notice=draft.notice or _left_out(dropped),
         done=draft.done,
     )
 
@@ -160,6 +177,8 @@ def _check(claim: Claim, sources: Mapping[str, Article]) -> Support:
         return Support(1.0, "supported")  # it is the article's own sentence
     if declines(claim.text) and not claim.spans:
         return Support(0.5, "weak", ("that the article does not say it cannot be quoted",))
+    if not claim.spans and claim.missing:
+        return Support(0.0, "unsupported", claim.missing)
     texts = [(sources[s.article_id].text, s) for s in claim.spans]
     evidence = " ".join(text[s.start : s.end] for text, s in texts)
     return support(
@@ -246,8 +265,18 @@ def _written(claim: Claim, cited: list[int], checked: Support, exact: Iterable[S
     return f"{claim.before}{text}{' ' if marks else ''}{marks}"
 
 
-def _refusal(closest: tuple[Citation, ...]) -> str:
+def _left_out(count: int) -> str | None:
+    if not count:
+        return None
+    sentences = "One sentence" if count == 1 else f"{count} sentences"
+    return (
+        f"{sentences} that the article does not support {'is' if count == 1 else 'are'} left out."
+    )
+
+
+def _refusal(reason: str, closest: tuple[Citation, ...]) -> str:
+    said = f"{REFUSAL} {escape(reason)}".strip()
     if not closest:
-        return REFUSAL
+        return said
     quotes = "\n\n".join(f"> {escape(c.quote)}" for c in closest)
-    return f"{REFUSAL}\n\n{CLOSEST}\n\n{quotes}"
+    return f"{said}\n\n{CLOSEST}\n\n{quotes}"

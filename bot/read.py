@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bot.abstain import Signs, answerability, look
+from bot.abstain import Signs, answerability, look, why
 from bot.exact import Exact, choose, exact_answers
 from bot.odds import logit, probability
 from bot.reader import Reader, Reading
@@ -102,7 +102,9 @@ def read(ranking: Ranking, reranker: Reranker, reader: Reader, threshold: float)
     closest = tuple(s.span for s in (pool or scored)[:OFFERED])
     score = answerability(signs(ranking, pool, exact)) if pool else 0.0
     if not pool or score < threshold:
-        return Draft(ranking, refused=True, score=score, closest=closest)
+        searched = [a.text for a in query.sources.values()]
+        reason = why(asked(ranking), [s.text for s in pool], searched)
+        return Draft(ranking, refused=True, score=score, closest=closest, reason=reason)
     best = pool[0]
     close = CLOSE if best.logit > FLOOR else TIE
     chosen = [s for s in pool if s.logit >= best.logit - close][:MOST]

@@ -206,12 +206,14 @@ class Claim:
         spans: what it cites; empty where it cites nothing.
         before: white space or list marker that stands before it in the answer.
         quoted: whether its text is the article's own (it then needs no checking).
+        missing: where it cites nothing, what was found missing in what comes closest to it.
     """
 
     text: str
     spans: tuple[Span, ...] = ()
     before: str = ""
     quoted: bool = True
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +228,7 @@ class Draft:
         score: the answerability score that the refusal was decided on, from 0 to 1.
         message: what to say where there are no claims (a refusal, a greeting, a hint).
         closest: the stretches that come closest, for a refusal to offer.
+        reason: what is missing where it is refused, in one line.
         suggestions: questions to offer instead.
         model: the chat model that wrote it; None where it was read from the article.
         notice: one line for the reader where something did not work as configured.
@@ -242,6 +245,7 @@ class Draft:
     score: float = 0.0
     message: str = ""
     closest: tuple[Span, ...] = ()
+    reason: str = ""
     suggestions: tuple[str, ...] = ()
     model: str | None = None
     notice: str | None = None
@@ -314,6 +318,8 @@ class Answer:
         score: answerability from 0 to 1; below the threshold the answer is refused.
         closest: where refused, the sentences that come closest, numbered from 1. They are offers,
             not evidence: ``text`` quotes them without markers.
+        reason: where refused, what is missing, in one line ("The article does not mention Biden.");
+            else empty.
         suggestions: questions to offer (after a greeting or a hint).
         model: name of the chat model that wrote it; None where it is the article's own words.
         notice: one line where something did not work as configured (a model that failed, say).
@@ -331,6 +337,7 @@ class Answer:
     exact: tuple[Span, ...] = ()
     score: float = 0.0
     closest: tuple[Citation, ...] = ()
+    reason: str = ""
     suggestions: tuple[str, ...] = ()
     model: str | None = None
     notice: str | None = None

@@ -25,6 +25,24 @@ The highest, in steps of 0.05, that refuses no more than one in 25 of the answer
 the question set's tuning half.
 """
 
+RISKS: tuple[tuple[float, float], ...] = (
+    (0.15, 0.382), (0.20, 0.353), (0.25, 0.324), (0.30, 0.295), (0.35, 0.268), (0.40, 0.254),
+    (0.45, 0.230), (0.50, 0.204), (0.55, 0.176), (0.60, 0.149), (0.65, 0.126), (0.70, 0.111),
+    (0.75, 0.091), (0.80, 0.067), (0.85, 0.022), (0.90, 0.008),
+)  # fmt: skip
+"""Thresholds, and the share of the questions answered at them that have no answer in what is
+searched, on questions about documents kept out of training, were half of all without
+(``python -m tests.measure fit --data FOLDER``)."""
+
+
+def threshold_of(risk: float) -> float:
+    """Return the lowest threshold at which no more than this share of answers is without cause.
+
+    Args:
+        risk: the tolerated share, from 0 to 1. Below what any threshold gives, all is refused.
+    """
+    return next((threshold for threshold, found in RISKS if found <= risk), 1.0)
+
 
 class Settings(BaseSettings):
     """Settings of a bot and of its window; each can be given as ``ASKARTICLE_<NAME>``."""
@@ -71,6 +89,18 @@ class Settings(BaseSettings):
         le=1,
         description="Answerability below which the bot refuses; 0 never refuses.",
     )
+    risk: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description="Tolerated risk: the share of answered questions that may have no answer in "
+        "the article, as measured where half have none. It takes the place of `threshold`.",
+    )
+    unsupported: Literal["strike", "drop"] = Field(
+        "strike",
+        description="What becomes of a written sentence that the article does not support: "
+        "`strike` shows it struck out with the reason, `drop` leaves it out and says how many.",
+    )
     host: str = Field("127.0.0.1", description="Address that the chat window is served on.")
     port: int = Field(
         7860, ge=0, le=65535, description="Port of the chat window; 0 takes a free one."
@@ -84,6 +114,11 @@ class Settings(BaseSettings):
         description="Least severe level of log lines that are shown.",
     )
 
+    @property
+    def refuses_below(self) -> float:
+        """The threshold in force: that of the tolerated risk, where one is set."""
+        return self.threshold if self.risk is None else threshold_of(self.risk)
+
     @classmethod
     def read(cls, **given: object) -> Settings:
         """Return the settings: what is given, else the environment, else ``.env``, else defaults.
@@ -94,7 +129,7 @@ class Settings(BaseSettings):
         Raises:
             SettingsError: a value makes no sense; the message names it and where it came from.
         """
-        known = {name: value for name, value in given.items() if value is not None}
+        known = _said_last({name: value for name, value in given.items() if value is not None})
         for name in sorted(n for n in os.environ if n.upper().startswith(PREFIX)):
             if name.upper().removeprefix(PREFIX).lower() not in cls.model_fields:
                 _warn(name)
@@ -106,7 +141,7 @@ class Settings(BaseSettings):
         Raises:
             SettingsError: a value makes no sense; the message names it.
         """
-        return self._checked({**self.model_dump(), **given})
+        return self._checked({**self.model_dump(), **_said_last(given)})
 
     @classmethod
     def _checked(cls, known: dict[str, object], where: str = "") -> Settings:
@@ -126,6 +161,11 @@ class Settings(BaseSettings):
                 f"Setting {name} is {first.get('input')!r}: {message}. Give another "
                 f"value to {name}{where.format(name.upper())}."
             ) from error
+
+
+def _said_last(given: dict[str, object]) -> dict[str, object]:
+    """Return settings that are given now; a threshold among them unsets a risk set elsewhere."""
+    return {"risk": None, **given} if "threshold" in given else given
 
 
 @lru_cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -101,12 +102,30 @@ def test_unsupported_claim_is_struck_and_lowers_its_citation() -> None:
     assert "s" in rendered(made.text).tags
 
 
+def test_unsupported_claims_can_be_left_out() -> None:
+    place, other = span("It employs 300 people."), span("Ada Berg leads the firm.")
+    claims = (
+        Claim("It employs 400 people.", (other,), quoted=False),
+        Claim("It employs 300 people.", (place,), before=" "),
+        Claim("It employs Bo.", (), before=" ", quoted=False),
+    )
+    draft = Draft(RANKING, claims=claims)
+    made = cite(draft, drop=True)
+    assert made.text == "It employs 300 people. [1]"
+    assert [s.text for s in made.sentences] == ["It employs 300 people."]
+    assert [c.quote for c in made.citations] == ["It employs 300 people."]
+    assert made.notice == "2 sentences that the article does not support are left out."
+    assert cite(replace(draft, notice="It failed."), drop=True).notice == "It failed."
+    assert cite(draft).notice is None
+
+
 def test_a_pronoun_is_resolved_by_the_sentence_before() -> None:
     place = span("It employs 300 people.")
     made = answer(Claim("Berg's firm employs 300 people.", (place,), quoted=False))
     assert made.sentences[0].verdict == "supported"
     made = answer(Claim("Oslo employs 300 people.", (place,), quoted=False))
-    assert made.sentences[0].verdict == "unsupported"
+    assert made.sentences[0].verdict != "supported"
+    assert "Oslo" in made.sentences[0].support.reasons[0]
     start = ARTICLE.text.index("It employs")
     assert lead_in(ARTICLE.text, start, start + 22) == "Ada Berg leads the firm."
     assert lead_in(ARTICLE.text, 0, 24) == ""
@@ -122,6 +141,10 @@ def test_refusal_offers_quotes_without_markers() -> None:
     assert "[1] <b>bold</b>" in rendered(made.text).text
     assert rendered(made.text).tags == {"p", "blockquote"}
     assert answer(refused=True).text == REFUSAL
+    told = answer(refused=True, reason="The article does not mention *Bo*.")
+    assert told.text == f"{REFUSAL} The article does not mention \\*Bo\\*."
+    assert told.reason == "The article does not mention *Bo*."
+    assert answer(Claim("It employs 300 people."), reason="x").reason == ""
 
 
 def test_message_stands_where_there_are_no_claims() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from dataclasses import astuple, replace
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot import REFUSAL, Answer, Article, Bot
-from bot.abstain import WEIGHTS, Signs, answerability, holds_count, holds_kind, look
+from bot.abstain import WEIGHTS, Signs, answerability, holds_count, holds_kind, look, why
 from bot.mentions import Mentions
 from bot.read import SURE, heard
 from bot.reader import Reading
@@ -63,10 +64,54 @@ def test_it_refuses_what_the_article_does_not_say(bot: Bot, question: str) -> No
     assert answer.text.startswith(REFUSAL)
     assert answer.citations == ()
     assert answer.sentences == ()
+    assert answer.text.startswith(f"{REFUSAL} {answer.reason}\n")
+    assert re.fullmatch(r"(?:The article does not|What comes closest) .+\.", answer.reason)
     text = bot.article(answer.closest[0].article_id).text
     assert 1 <= len(answer.closest) <= 3
     for citation in answer.closest:
         assert text[citation.start : citation.end] == citation.quote
+
+
+@pytest.mark.parametrize(
+    ("question", "reason"),
+    [
+        ("What did Biden say about the summit?", "The article does not mention Biden."),
+        ("What did Merkel and Biden say?", "The article does not mention Merkel or Biden."),
+        ("What was agreed on Monday?", "The article does not mention Monday."),
+        ("Who won in 1998?", "The article does not mention 1998."),
+        ("How many peacekeepers would be sent?",
+         "What comes closest gives no number of peacekeepers."),
+        ("At what time does it begin?", "What comes closest gives no time of day."),
+        ("Who will translate for Putin?", "The article does not use the word “translate”."),
+        ("What does Putin demand from Ukraine?",
+         "What comes closest is about the same matter, but does not answer this."),
+    ],
+)  # fmt: skip
+def test_a_refusal_says_what_is_missing(question: str, reason: str) -> None:
+    closest = "Trump and Putin demand peacekeepers in Ukraine on Friday."
+    assert why(question, [closest], [bundled().text]) == reason
+
+
+def test_a_refusal_of_several_articles_says_so() -> None:
+    texts = ["It rained.", "It snowed. It cost 2,000 euros."]
+    assert why("What did Biden say?", texts[:1], texts) == "The articles do not mention Biden."
+    assert why("Who paid in 2000?", texts[:1], texts) != "The articles do not mention 2000."
+    assert why("Who else?", [], texts) == "Nothing in it comes close."
+
+
+@pytest.mark.parametrize(
+    ("question", "reason"),
+    [
+        ("Whats the recipe for pancakes?", "use the words “Whats”, “recipe” or “pancakes”."),
+        ("Compare the leaders", "use the words “Compare” or “leaders”."),
+        ("Thanks. Who is Melania?", "mention Melania."),
+        ("How many did he kill?", "gives no number."),
+        ("How hot is the Sun?", "mention Sun."),
+        ("What did Theresa May say?", "mention Theresa May."),
+    ],
+)
+def test_a_reason_takes_no_first_word_for_a_name(question: str, reason: str) -> None:
+    assert why(question, ["It rained."], ["It rained. It snowed."]).endswith(reason)
 
 
 def test_several_demands_come_from_several_passages_in_the_articles_order(bot: Bot) -> None:

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from bot import Bot, Settings
-from bot.settings import PREFIX
+from bot.settings import PREFIX, RISKS
 from index.errors import SettingsError
 from ui.cli import app, settings_table
 
@@ -69,6 +69,7 @@ def test_every_setting_has_a_meaning_and_a_variable(
     assert field.description.endswith(".")
     default = field.get_default(call_default_factory=True)
     value = {float: "0.75", int: "1234"}.get(type(default), "ERROR")
+    value = {"risk": "0.25", "unsupported": "drop"}.get(name, value)
     monkeypatch.setenv(f"{PREFIX}{name.upper()}", value)
     read = getattr(Settings.read(), name)
     assert (read.get_secret_value() if isinstance(read, SecretStr) else str(read)) == value
@@ -80,6 +81,22 @@ def test_a_misspelt_variable_is_told_of(
     monkeypatch.setenv("ASKARTICLE_TRESHOLD", "0.5")
     Settings.read()
     assert "ASKARTICLE_TRESHOLD names no setting" in caplog.text
+
+
+def test_a_tolerated_risk_sets_the_threshold(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [Settings.read(risk=risk).refuses_below for risk in (0.3, 0.1, 0.05, 0.0)]
+    assert found == sorted(found)
+    assert found[0] < found[1] <= found[2] < found[3] == 1.0
+    assert [risk for _, risk in RISKS] == sorted((risk for _, risk in RISKS), reverse=True)
+    assert Settings.read().refuses_below == Settings.read().threshold
+    assert Settings.read(risk=0.1).changed(risk=None).refuses_below == Settings.read().threshold
+    monkeypatch.setenv("ASKARTICLE_RISK", "0.1")
+    assert Settings.read().refuses_below == found[1]
+    assert Settings.read(threshold=0.0).refuses_below == 0.0  # what is said last holds
+    assert Settings.read().changed(threshold=0.4).refuses_below == 0.4
+    assert Settings.read(threshold=0.4).changed(risk=0.3).refuses_below == found[0]
+    with pytest.raises(SettingsError, match="Setting risk is 1"):
+        Settings.read(risk=1)
 
 
 def test_settings_given_whole_are_not_filled_from_the_environment(

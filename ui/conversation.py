@@ -138,6 +138,7 @@ def _answer(values: Mapping[str, Any]) -> Answer:
         ),
         score=float(values["score"]),
         closest=tuple(map(_citation, values["closest"])),
+        reason=str(values.get("reason", "")),
         suggestions=tuple(map(str, values["suggestions"])),
         model=values["model"],
         notice=values["notice"],

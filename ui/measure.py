@@ -231,7 +231,9 @@ class Measured:
         sections = []
         if self.reports:
             first, other = self.reports[0], _second(self.reports)
-            sections.append(report.of_questions(first, self.name, settings.threshold, other, own))
+            sections.append(
+                report.of_questions(first, self.name, settings.refuses_below, other, own)
+            )
         if self.suites:
             sections += report.of_suites(self.suites[0], _second(self.suites), each)
         values = {name: shown(value) for name in MATTERS

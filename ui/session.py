@@ -55,6 +55,16 @@ SHARED: dict[str, Any] = {
             rich_help_panel=PANEL,
         ),
     ],
+    "risk": Annotated[
+        float | None,
+        typer.Option(
+            "--risk",
+            metavar="0..1",
+            help="Tolerated share of answers to questions that the article does not answer; sets "
+            "the threshold.",
+            rich_help_panel=PANEL,
+        ),
+    ],
     "log_level": Annotated[
         str | None,
         typer.Option(

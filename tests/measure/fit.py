@@ -65,9 +65,17 @@ def measure(*, quick: bool, data: Path | None = None) -> str:
     weights = {name: fit([parts[p] for p in of], spread) for name, of in chosen.items()}
     weights["in use"] = np.array([*astuple(abstain.WEIGHTS), abstain.BIAS])
     titles = ["fitted on", *(f.name for f in fields(Signs)), "bias"]
-    titles += [f"AUROC, {part}" for part in parts]
+    titles += [f"{what}, {part}" for what in ("AUROC", "calibration error") for part in parts]
     table_rows = [
-        [name, *map(float, w), *(auroc(list(x @ w[:-1]), list(y)) for x, y in parts.values())]
+        [
+            name,
+            *map(float, w),
+            *(auroc(list(x @ w[:-1]), list(y)) for x, y in parts.values()),
+            *(
+                calibration_error([probability(o) for o in x @ w[:-1] + w[-1]], list(y))
+                for x, y in parts.values()
+            ),
+        ]
         for name, w in weights.items()
     ]
     sizes = ", ".join(f"{len(y)} questions {TOLD[part]}" for part, (_, y) in parts.items())
@@ -126,17 +134,23 @@ def platt(said: Sequence[Said]) -> tuple[float, float]:
 
 
 def thresholds(parts: Mapping[str, Part], weights: Array) -> str:
-    """Return a table of what each threshold refuses, with the weights in use."""
+    """Return a table of what each threshold refuses and risks, with the weights in use.
+
+    The risk is the share of the questions answered that have no answer, were half of all without.
+    """
     rows = []
-    for step in range(3, 11):
+    for step in range(3, 20):
         threshold = step * 0.05
         row: list[object] = [f"{threshold:.2f}"]
         for signs, answerable in parts.values():
             refused = signs @ weights[:-1] + weights[-1] < logit(threshold)
-            row += [float(refused[answerable].mean()), float(refused[~answerable].mean())]
+            due, others = float(refused[answerable].mean()), float(refused[~answerable].mean())
+            answered = 2 - due - others
+            row += [due, others, (1 - others) / answered if answered else None]
         rows.append(row)
-    titles = [f"{part}, {kind}" for part in parts for kind in ("answerable", "others")]
-    return table("Share refused below each threshold", ["threshold", *titles], rows)
+    titles = [f"{part}, {kind}" for part in parts for kind in ("answerable", "others", "risk")]
+    return table("Share refused below each threshold, and the risk of what is answered",
+                 ["threshold", *titles], rows)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
