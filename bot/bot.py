@@ -16,7 +16,7 @@ from bot import turns
 from bot.cite import cite, said_exactly
 from bot.condense import condense
 from bot.read import overview, read
-from bot.reader import load_reader
+from bot.reader import load_reader, load_support_model
 from bot.records import Answer, Draft, Query, Ranking, Turn
 from bot.rerank import load_reranker
 from bot.retrieve import rerank, retrieve
@@ -65,7 +65,7 @@ class Bot:
             | Step[Query, Ranking]("retrieve", self._retrieve)
             | Step[Ranking, Ranking]("rerank", self._rerank)
             | Step[Ranking, Draft]("answer", self._answer)
-            | Step[Draft, Answer]("cite", cite)
+            | Step[Draft, Answer]("cite", self._cite)
         )
 
     @classmethod
@@ -211,10 +211,14 @@ class Bot:
             yield replace(self._read(ranking), notice=notice)
 
     def _read(self, ranking: Ranking) -> Draft:
-        return read(ranking, self.reranker, self.reader, self.settings.threshold)
+        return read(ranking, self.reranker, self.reader, self.settings.refuses_below)
 
     def _write(self, ranking: Ranking, writer: Writer) -> Iterator[Draft]:
-        """Write with the chat model; read where it fails or where nothing it says holds."""
+        """Write with the chat model; read where it fails, or nothing that it says holds.
+
+        That the article does not say something cannot be cited: where reading finds an answer that
+        can, that is given.
+        """
         draft = Draft(ranking)
         try:
             for draft in writer.write(ranking, self._titles(ranking), self.reranker):
@@ -225,19 +229,26 @@ class Bot:
             return
         read = self._read(ranking)
         checked = cite(draft).sentences
-        if draft.refused or any(s.verdict != "unsupported" for s in checked):
+        if draft.refused and not read.refused:
+            notice = f"{writer.name} finds no answer in the article; this is read from it instead."
+        elif draft.refused or any(s.verdict == "supported" for s in checked):
             exact = () if draft.refused else said_exactly(read, checked)
             yield replace(
-                draft, ranking=read.ranking, score=read.score, closest=read.closest, exact=exact
-            )
+                draft, ranking=read.ranking, score=read.score, closest=read.closest, exact=exact,
+                reason=read.reason,
+            )  # fmt: skip
+            return
         else:
-            yield replace(
-                read,
-                written=draft.written,
-                dropped_markers=draft.dropped_markers,
-                notice=f"Nothing that {writer.name} wrote is supported by the article; this is "
-                "read from the article instead.",
+            notice = (
+                f"Nothing that {writer.name} wrote is supported by the article; this is read from "
+                "the article instead."
             )
+        yield replace(
+            read, written=draft.written, dropped_markers=draft.dropped_markers, notice=notice
+        )
+
+    def _cite(self, draft: Draft) -> Answer:
+        return cite(draft, drop=self.settings.unsupported == "drop")
 
     # -- articles --
 
@@ -301,7 +312,8 @@ class Bot:
     @property
     def loaded(self) -> bool:
         """Whether the models are in memory."""
-        return self.store.embedder.loaded and self.reranker.loaded and self.reader.loaded
+        checks = not self.writer or load_support_model().loaded
+        return self.store.embedder.loaded and self.reranker.loaded and self.reader.loaded and checks
 
     def load(self) -> None:
         """Load the models now, both at once; otherwise the first question does.
@@ -315,6 +327,8 @@ class Bot:
             try:
                 self.reranker.load()
                 self.reader.load()
+                if self.writer:
+                    load_support_model().load()
             except BaseException as error:
                 failed.append(error)
 

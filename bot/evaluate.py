@@ -228,6 +228,8 @@ def judge(
 ) -> Row:
     """Compare an answer with what the question set expects.
 
+    What is struck out, and what only that cites, answers nothing.
+
     Args:
         question: what was asked.
         answer: what the bot answered.
@@ -238,6 +240,10 @@ def judge(
     text = strip_markdown(_MARKER.sub("", answer.text))
     quotes = tuple(c.quote for c in answer.citations)
     cited = [(c.article_id, c.start, c.end) for c in answer.citations]
+    held = [s for s in answer.sentences if s.verdict != "unsupported"]
+    said = " ".join(s.text for s in held) if answer.sentences else text
+    used = {number for s in held for number in s.citations}
+    proof = [c.quote for c in answer.citations if c.number in used or not answer.sentences]
     right, covered = match_citations(cited, gold)
     dense, reranked = _gold_ranks(question, answer, gold)
     verdict: Outcome = "wrong"
@@ -245,7 +251,7 @@ def judge(
         verdict = "refused"
     elif question.answerable:
         if question.answers:
-            right_answer = any(contains_answer(t, question.answers) for t in (text, *quotes))
+            right_answer = any(contains_answer(t, question.answers) for t in (said, *proof))
         else:
             right_answer = _covers(answer, cited, gold, articles)
         verdict = "right" if right_answer else "wrong"

@@ -10,11 +10,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from bot.checks import check
 from bot.cite import declines, strip_markdown
 from bot.odds import probability
 from bot.records import Claim, Span, Support
 from bot.rerank import Reranker
-from bot.verify import support
+from bot.verify import NOT_SAID, PARTLY, support
 from index import Passage
 from index.article import normalise
 from index.chunk import leans
@@ -34,6 +35,9 @@ LONGEST_REPLY = 60_000
 
 PART = 0.1
 """Support that a further sentence must add to count as carrying a part of the claim."""
+
+MISSING = 0.27
+"""What the share of a claim's words counts for where a number, date or name is missing."""
 
 _NUMBERS = r"\d{1,4}(?:\s*(?:[,;&–-]|and)\s*\d{1,4})*"
 _MARKER = re.compile(
@@ -59,6 +63,21 @@ _SOURCES = re.compile(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found for a claim.
+
+    Attributes:
+        spans: the sentences that carry it, or those that it names.
+        holds: whether they support it fully.
+        missing: what the sentence that comes closest lacks, where none carries it.
+    """
+
+    spans: tuple[Span, ...]
+    holds: bool
+    missing: tuple[str, ...] = ()
+
+
 class Resolver:
     """Finds the sentences of the evidence that carry a claim.
 
@@ -72,7 +91,7 @@ class Resolver:
         self.evidence = evidence
         self.reranker = reranker
 
-    def __call__(self, claim: str, numbers: Sequence[int]) -> tuple[tuple[Span, ...], bool]:
+    def __call__(self, claim: str, numbers: Sequence[int]) -> Found:
         """Return the sentences that carry a claim, and whether they do carry it.
 
         The passages of these numbers come first. Where none of them carries it, or the claim has
@@ -80,53 +99,75 @@ class Resolver:
         the claim fully.
         """
         named = [self._carrier(claim, [self.evidence[n - 1]]) for n in numbers]
-        found = _together(claim, [c for c in named if c.support.verdict != "unsupported"])
-        every = _together(claim, named)
+        found = _all_of(claim, [c for c in named if c.support.verdict != "unsupported"])
+        every = _all_of(claim, named)
         if every.support.score > found.support.score + PART:
             found = every  # each of them carries a part
         if found.support.verdict == "unsupported":
             other = self._carrier(claim, self.evidence)
             if other.support.verdict == "supported":
-                return other.spans, True
-            return every.spans, False
-        return found.spans, True
+                return Found(other.spans, True)
+            told = [r for r in other.support.reasons if r not in (PARTLY, NOT_SAID)]
+            return Found(every.spans, False, tuple(told))
+        return Found(found.spans, found.support.verdict == "supported")
 
     def _carrier(self, claim: str, passages: Sequence[Passage]) -> _Carrier:
-        """Return the sentence (or two of one passage) that best carries a claim."""
+        """Return the sentence (or two of one passage) that best carries a claim.
+
+        The checks and the reranker choose; what they choose is judged in full.
+        """
         options = [(p, *sentence) for p in passages for sentence in _sentences(p)]
         logits = self.reranker.score([(claim, text) for _, _, text, _ in options])
-        rated: list[tuple[float, Passage, _Carrier]] = []
+        rated: list[tuple[float, Passage, _Option]] = []
         for (passage, where, text, context), logit in zip(options, logits, strict=True):
             span = Span(passage.article_id, *where, probability(logit))
-            carrier = _Carrier((span,), text, context, support(claim, text, context))
-            rated.append((carrier.support.score + 0.5 * span.score, passage, carrier))
+            found = check(claim, text, context)
+            worth = found.share * (MISSING if found.missing else 1.0) + 0.5 * span.score
+            rated.append((worth, passage, _Option(span, text, context)))
         if not rated:
             return _together(claim, [])
         rated.sort(key=lambda entry: -entry[0])
-        _, home, best = rated[0]
-        second = next((c for _, passage, c in rated[1:] if passage is home), None)
+        _, home, first = rated[0]
+        best = _together(claim, [first])
+        second = next((o for _, passage, o in rated[1:] if passage is home), None)
         if best.support.verdict != "supported" and second:
-            both = _together(claim, sorted([best, second], key=lambda c: c.spans[0].start))
+            both = _together(claim, sorted([first, second], key=lambda o: o.span.start))
             if both.support.score > best.support.score + PART:
                 return both
         return best
 
 
 @dataclass(frozen=True, slots=True)
-class _Carrier:
-    """Sentences of the evidence, their text and what they lean on, and how well they carry it."""
+class _Option:
+    """A sentence of the evidence: where it stands, its text, and what it leans on."""
 
-    spans: tuple[Span, ...]
+    span: Span
     text: str
     context: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Carrier:
+    """Sentences of the evidence, and how well they carry a claim together."""
+
+    options: tuple[_Option, ...]
     support: Support
 
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """Where they stand."""
+        return tuple(option.span for option in self.options)
 
-def _together(claim: str, carriers: Sequence[_Carrier]) -> _Carrier:
-    text = " ".join(c.text for c in carriers)
-    context = " ".join(c.context for c in carriers)
-    spans = tuple(dict.fromkeys(span for c in carriers for span in c.spans))
-    return _Carrier(spans, text, context, support(claim, text, context))
+
+def _together(claim: str, options: Iterable[_Option]) -> _Carrier:
+    unique = tuple(dict.fromkeys(options))
+    text = " ".join(o.text for o in unique)
+    context = " ".join(o.context for o in unique).strip()
+    return _Carrier(unique, support(claim, text, context))
+
+
+def _all_of(claim: str, carriers: Iterable[_Carrier]) -> _Carrier:
+    return _together(claim, (option for carrier in carriers for option in carrier.options))
 
 
 def _sentences(passage: Passage) -> Iterator[tuple[tuple[int, int], str, str]]:
@@ -145,8 +186,7 @@ class Reply:
     markers between them. In which pieces the words came makes no difference.
 
     Args:
-        resolve: returns the sentences that carry a claim with these passage numbers, and whether
-            they do carry it.
+        resolve: returns what carries a claim with these passage numbers.
         passages: how many passages there are.
 
     Attributes:
@@ -158,7 +198,7 @@ class Reply:
 
     def __init__(
         self,
-        resolve: Callable[[str, Sequence[int]], tuple[tuple[Span, ...], bool]],
+        resolve: Callable[[str, Sequence[int]], Found],
         passages: int,
     ) -> None:
         """Start empty."""
@@ -257,13 +297,15 @@ class Reply:
             return
         cited = tuple(numbers)
         declined = declines(plain) and (not cited or declines(plain, exactly=True))
-        spans, holds = ((), False) if declined else self._resolve(plain, cited)
+        found = Found((), False) if declined else self._resolve(plain, cited)
         item = _ITEM.match(sentence)
         mark = f"{item['mark'].rstrip(').')}. " if item and item["mark"][0].isdigit() else "- "
         lines = gap.count("\n") if self.claims else -1
         before = ("", " ", "\n", "\n\n")[min(lines, 2) + 1] + (mark if item else "")
-        self.claims += (Claim(plain, spans, before, quoted=False),)
-        self.holds |= holds
+        missing = () if found.spans else found.missing
+        claim = Claim(plain, found.spans, before, quoted=False, missing=missing)
+        self.claims += (claim,)
+        self.holds |= found.holds
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from markdown_it import MarkdownIt
 
 from bot import REFUSAL, Answer, Bot, Settings
 from bot.cite import MARKER
-from bot.reply import MOST_CLAIMS, Reply, Resolver
+from bot.reply import MOST_CLAIMS, Found, Reply, Resolver
 from bot.verify import support
 from bot.write import Writer, open_writer
 from index import Article, ModelUnavailable, SettingsError, bundled
@@ -154,9 +154,10 @@ def ask(bot: Bot, question: str = QUESTION, history: Sequence[Any] = ()) -> Answ
 # -- a reply in pieces --
 
 
-def carry(_: str, numbers: Sequence[int]) -> tuple[Any, bool]:
+def carry(_: str, numbers: Sequence[int]) -> Found:
     """Stand in for the resolver: the numbers themselves."""
-    return tuple(numbers), True
+    places: Any = tuple(numbers)
+    return Found(places, True)
 
 
 def read_reply(text: str, size: int = 1, passages: int = 3) -> Reply:
@@ -263,12 +264,13 @@ def resolver(bot: Bot) -> Resolver:
 
 
 def quotes(resolver: Resolver, claim: str, *numbers: int) -> tuple[list[str], bool]:
-    spans, holds = resolver(claim, numbers)
+    found = resolver(claim, numbers)
     texts = {}
     for p in resolver.evidence:
         for start, end in p.sentences:
             texts[start] = p.text[start - p.start : end - p.start]
-    return [texts[s.start] for s in spans], holds
+    assert bool(found.missing) != found.holds
+    return [texts[s.start] for s in found.spans], found.holds
 
 
 def number_of(resolver: Resolver, part: str) -> int:
@@ -394,8 +396,9 @@ def test_nothing_that_a_model_writes_is_live(writing: Callable[..., Bot], text: 
 
 def test_refusal_offers_what_comes_closest(writing: Callable[..., Bot]) -> None:
     for text in (REFUSAL, f"{REFUSAL.upper()} Perhaps on Friday [1]."):
-        answer = ask(writing(text))
+        answer = ask(writing(text), "What did Biden say about the summit?")
         assert answer.refused
+        assert answer.reason == "The article does not mention Biden."
         assert answer.sentences == ()
         assert answer.closest
         assert answer.model == "scripted"
@@ -443,6 +446,36 @@ def test_nothing_supported_is_read_instead(reading: Answer, writing: Callable[..
     assert answer.text == reading.text
     assert answer.notice is not None
     assert "scripted" in answer.notice
+
+
+def test_a_refusal_is_read_instead_where_an_answer_is_found(
+    reading: Answer, writing: Callable[..., Bot]
+) -> None:
+    answer = ask(writing(REFUSAL))
+    assert (answer.text, answer.model) == (reading.text, None)
+    assert answer.notice == (
+        "scripted finds no answer in the article; this is read from it instead."
+    )
+    assert answer.trace.written == REFUSAL
+
+
+def test_a_sentence_that_nothing_carries_says_what_it_lacks(writing: Callable[..., Bot]) -> None:
+    answer = ask(
+        writing("Ukraine demands an unconditional ceasefire [1]. The summit is set for Monday.")
+    )
+    good, wrong = answer.sentences
+    assert (good.verdict, wrong.verdict, wrong.citations) == ("supported", "unsupported", ())
+    assert "Monday" in " ".join(wrong.support.reasons)
+
+
+def test_unsupported_sentences_are_dropped_by_setting(writing: Callable[..., Bot]) -> None:
+    bot = writing("Ukraine demands an unconditional ceasefire [1]. Ukraine demands 40 tanks [1].")
+    bot.settings = bot.settings.changed(unsupported="drop")
+    answer = ask(bot)
+    assert [s.verdict for s in answer.sentences] == ["supported"]
+    assert "tanks" not in answer.text
+    assert answer.notice == "One sentence that the article does not support is left out."
+    assert "tanks" in answer.trace.written
 
 
 def test_silent_model_is_left(writing: Callable[..., Bot]) -> None:
