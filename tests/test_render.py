@@ -151,7 +151,7 @@ def test_doubts_are_marked_where_they_stand() -> None:
             sentences=(weak, wrong, lost),
         )
     )
-    assert '<span class="weak" title="Only partly supported' in made
+    assert '<span class="weak" tabindex="0" title="Only partly supported' in made
     assert "12 is not &quot;there&quot;." in made
     assert re.search(r'<del class="unsupported"[^>]*>It is blue\\\.</del>', made)
     assert "Doubtful: “Never written.”" in made
@@ -159,15 +159,19 @@ def test_doubts_are_marked_where_they_stand() -> None:
 
 def test_a_refusal_links_to_the_closest_sentences() -> None:
     place = cite("It opened in 1911.")
-    made = render.answer_markdown(answer(f"{REFUSAL} …", refused=True, closest=(place,)))
-    assert made.startswith(REFUSAL)
+    reason = "The article does not mention *Biden*."
+    made = render.answer_markdown(
+        answer(f"{REFUSAL} …", refused=True, closest=(place,), reason=reason)
+    )
+    assert made.startswith(f"{REFUSAL} The article does not mention \\*Biden\\*.\n")
     assert f"> [It opened in 1911.]({render.href(place)})" in made
 
 
 def test_what_was_searched_and_what_went_wrong_are_told() -> None:
     given = answer("Yes.", question="Who <b>?", notice="It failed.")
     made = render.answer_markdown(given, typed="Who?", stopped=True)
-    assert "Searched: Who &lt;b&gt;?" in made
+    assert 'Searched: <a href="#ask"' in made
+    assert ">Who &lt;b&gt;?</a>" in made
     assert "It failed." in made
     assert "Stopped." in made
     assert "Searched" not in render.answer_markdown(given, typed="Who  <b>?")

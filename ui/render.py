@@ -26,6 +26,9 @@ _HEADING = re.compile(r"#{1,6}\s+(?=\S)")
 # Handlebars and template-literal signs as well: Gradio's templates are made of them.
 _SIGNS = str.maketrans({"{": "&#123;", "}": "&#125;", "$": "&#36;", "`": "&#96;"})
 
+ASK_AGAIN = "Change this question and ask again"
+"""What is said of the link that the searched question is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -172,7 +175,8 @@ def answer_markdown(
     body = _refusal(answer) if answer.refused and answer.closest else _body(answer)
     notes = []
     if answer.done and answer.question and _differs(answer.question, typed):
-        notes.append(f"Searched: {_escape(answer.question)}")
+        link = f'<a href="#ask" title="{ASK_AGAIN}">{_escape(answer.question)}</a>'
+        notes.append(f"Searched: {link}")
     if answer.notice:
         notes.append(_escape(answer.notice))
     if stopped:
@@ -248,7 +252,9 @@ def _verdicts(answer: Answer) -> tuple[list[tuple[int, int, int, str]], list[Sen
         name = "del" if sentence.verdict == "unsupported" else "span"
         first, last = places[found.start()][0], places[found.end() - 1][1]
         title = _escape(_reason(sentence))
-        tags.append((first, 2, first, f'<{name} class="{sentence.verdict}" title="{title}">'))
+        tags.append(
+            (first, 2, first, f'<{name} class="{sentence.verdict}" tabindex="0" title="{title}">')
+        )
         tags.append((last, 0, last, f"</{name}>"))
     return tags, missing
 
@@ -292,7 +298,8 @@ def _refusal(answer: Answer) -> str:
     quotes = "\n\n".join(
         f"> [{plain_markdown(_one_line(c.quote))}]({href(c)})" for c in answer.closest
     )
-    return f"{REFUSAL}{_note('Closest in the article')}\n\n{quotes}"
+    said = f"{REFUSAL} {plain_markdown(answer.reason)}".strip()
+    return f"{said}{_note('Closest in the article')}\n\n{quotes}"
 
 
 def _link(citation: Citation) -> str:

@@ -149,11 +149,19 @@ window.askarticle = (() => {
       /\[<span>\\\[<\/span>(\d+)<span>\\\]<\/span>\]\(#cite-\S+ "([^"]*)"\)/g,
       (_, number, quote) => `[${quotes.set(number, quote) && number}]`);
     text = text.replace(/\[((?:\\.|[^\\\]])*)\]\(#cite-\S+\)/g, "“$1”"); // a closest sentence
-    text = unescape(text).replace(/<\/?(p|del|span)\b[^>]*>/g, "");
+    text = unescape(text).replace(/<\/?(p|del|span|a)\b[^>]*>/g, "");
     const notes = [...quotes].map(([label, quote]) => `[${label}] “${quote}”`);
     const area = document.createElement("textarea"); // decodes entities, and runs nothing
     area.innerHTML = [text.trim(), notes.join("\n")].filter(Boolean).join("\n\n");
     return area.value;
+  }
+
+  /* Puts the question that was searched into the box, to be changed and asked again. */
+  function ask(question) {
+    const box = $("#box textarea");
+    box.focus();
+    box.select();
+    document.execCommand("insertText", false, question); // unlike setting it, this can be undone
   }
 
   let copying = false;
@@ -176,6 +184,12 @@ window.askarticle = (() => {
       const target = parse(link);
       if (target) show(target);
       return;
+    }
+    const again = event.target.closest('#chat a[href="#ask"]');
+    if (again) {
+      event.preventDefault();
+      hideTip();
+      return ask(again.textContent);
     }
     const mark = event.target.closest("#pane mark");
     if (mark && !String(getSelection())) return showAnswers(mark);
