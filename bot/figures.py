@@ -158,15 +158,15 @@ def rewrites(items: Sequence[Item]) -> list[Figure]:
             name = f"{measure}_recall_{form}"
             values = [i.values[name] for i in items if name in i.values]
             figures.append(of_means(name, f"{what}: {meaning}", values))
-    drift = [i.values["drift"] for i in items if "drift" in i.values]
-    return [
-        *figures,
-        of_means(
-            "drift",
-            "Share of turns that a human left as they are for which another wording is searched",
-            drift,
-        ),
-    ]
+    drifts = {
+        "drift": "another passage is found first with the history than without",
+        "drift_forms": "another wording is tried",
+    }
+    for name, what in drifts.items():
+        values = [i.values[name] for i in items if name in i.values]
+        meaning = f"Share of turns that a human left as they are for which {what}"
+        figures.append(of_means(name, meaning, values))
+    return figures
 
 
 def conversation(items: Sequence[Item]) -> list[Figure]:

@@ -25,6 +25,9 @@ SUFFIX = ".jsonl.gz"
 
 PLAIN = ".jsonl"
 
+NO_ANSWER = "CANNOTANSWER"
+"""What stands in CANARD for an answer that is not in the article."""
+
 
 class SuiteError(AskArticleError):
     """A set that cannot be read, or that there is none of."""
@@ -272,24 +275,39 @@ def several_facts(folder: Path, stem: str) -> Loaded:
 
 
 def canard(folder: Path, stem: str) -> Loaded:
-    """Read follow-ups and rewrites; page and section stand as a first message of the user."""
+    """Read follow-ups and rewrites; page and section stand as a first message of the user.
+
+    The answers of a conversation are a document, under the conversation's id: they are cut from
+    one section of an article.
+    """
     rows = read_rows(
         find_file(folder, stem),
         {"QuAC_dialog_id": str, "Question_no": int, "History": list[str], "Question": str,
          "Rewrite": str},
     )  # fmt: skip
     units = []
+    longest: dict[str, list[str]] = {}
     for r in rows:
-        heading, turns = r["History"][:2], r["History"][2:]
+        dialog, said = r["QuAC_dialog_id"], r["History"]
+        heading, turns = said[:2], said[2:]
         history = [Message("user", ", ".join(heading))] if heading else []
         history += [Message("assistant" if i % 2 else "user", t) for i, t in enumerate(turns)]
-        name = f"{r['QuAC_dialog_id']}:{r['Question_no']}"
-        units.append((name, tuple(history), r["Question"], r["Rewrite"]))
-    return Loaded(tuple(units))
+        units.append((f"{dialog}:{r['Question_no']}", tuple(history), r["Question"], r["Rewrite"]))
+        longest[dialog] = max(longest.get(dialog, []), said, key=len)
+    documents = []
+    for dialog, said in longest.items():
+        answers = dict.fromkeys(a.strip() for a in said[3::2] if a.strip() != NO_ANSWER)
+        if any(answers):
+            text = "\n\n".join(answers)
+            documents.append(Document(dialog, ", ".join(said[:2]), text))
+    return Loaded(tuple(units), tuple(documents))
 
 
 def turn_rewrites(folder: Path, stem: str) -> Loaded:
-    """Read the user's turns of conversations and rewrites of the last one."""
+    """Read the user's turns of conversations and rewrites of the last one.
+
+    What is searched for them are the documents of ``mtrag_humaneval``, where these are there.
+    """
     rows = read_rows(
         find_file(folder, stem),
         {"qid": str, "user_turns": list[str], "last_turn": str, "rewrite": str},
@@ -300,7 +318,9 @@ def turn_rewrites(folder: Path, stem: str) -> Loaded:
         earlier = turns[:-1] if turns and turns[-1] == r["last_turn"] else turns
         history = tuple(Message("user", t) for t in earlier)
         units.append((r["qid"], history, r["last_turn"], r["rewrite"]))
-    return Loaded(tuple(units))
+    there = find_file(folder, "mtrag_humaneval.docs").exists()
+    documents = _read_documents(folder, "mtrag_humaneval.docs") if there else {}
+    return Loaded(tuple(units), tuple(documents.values()))
 
 
 class _Said(BaseModel):

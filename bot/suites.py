@@ -52,6 +52,7 @@ MATTERS = (
     "embedder",
     "reranker",
     "threshold",
+    "unsupported",
 )
 """Settings that answers depend on; a key only decides whether there are any."""
 
@@ -266,14 +267,32 @@ def _rewritten(units: Sequence[Any], bench: _Bench) -> list[Item]:
 
     Three wordings are scored: the turn copied; ``resolved``, the form with the least handicap,
     which puts a name for a pronoun where one is at hand; and ``longest``, the form with the most
-    characters, which is the one that joins the earlier question wherever there is one. The
-    reranker, which chooses among the forms when an article is searched, has no say here.
+    characters, which is the one that joins the earlier question wherever there is one.
+
+    The reranker chooses among the forms when an article is searched. Where a human left the turn
+    as it is, it is searched with and without its history, in the document of its conversation or,
+    where there is none, in all documents.
     """
     items = []
     for name, history, turn, human in bench.each(units, "rewrites"):
         query = condense(Turn(turn, history))
-        items.append(_compared(name, turn, human, query))
+        item = _compared(name, turn, human, query)
+        if history and "drift_forms" in item.values and bench.documents:
+            own = name.rpartition(":")[0]
+            scope = [bench.articles[own].id] if own in bench.documents else None
+            item = _moved(item, turn, history, scope, bench)
+        items.append(item)
     return items
+
+
+def _moved(item: Item, turn: str, history: Any, scope: list[str] | None, bench: _Bench) -> Item:
+    """Add whether a turn's history changes the passage that is found first."""
+    answers = [bench.bot.ask(turn, before, articles=scope) for before in ((), history)]
+    first = [a.trace[0].passage if a.trace else None for a in answers]
+    failed = next(filter(None, map(failure, answers)), None)
+    return replace(
+        item, values={**item.values, "drift": float(first[0] != first[1])}, notice=failed
+    )
 
 
 def _compared(name: str, turn: str, human: str, query: Query) -> Item:
@@ -288,7 +307,7 @@ def _compared(name: str, turn: str, human: str, query: Query) -> Item:
             values[f"entity_recall_{k}"] = mean([w <= held for w in wanted]) or 0.0
     if normalise_answer(human) == normalise_answer(turn):
         alike = {normalise_answer(f) for f in forms} == {normalise_answer(turn)}
-        values["drift"] = float(not alike)
+        values["drift_forms"] = float(not alike)
     return Item(name, turn, values, {"human": human, **wordings})
 
 
@@ -387,7 +406,7 @@ TASKS: dict[str, Task] = {
     "given": Task(_given, figures.given, _ROWS, "each question asked of its own document"),
     "facts": Task(_facts, figures.facts, _ROWS, "each question asked of all facts"),
     "rewrites": Task(
-        _rewritten, figures.rewrites, _ITEMS, "follow-ups made to stand alone by rule", asks=False
+        _rewritten, figures.rewrites, _ITEMS, "follow-ups made to stand alone by rule"
     ),
     "conversation": Task(
         _conversation, figures.conversation, _ITEMS, "documents found for the last turn"
@@ -440,7 +459,9 @@ SETS: dict[str, Set] = {
         _with("multihop_rag_500", "facts", "questions"), sets.several_facts, ("facts",)
     ),
     "canard_dev": Set(("canard_dev",), sets.canard, ("rewrites",)),
-    "mtrag_rewrites": Set(("mtrag_rewrites",), sets.turn_rewrites, ("rewrites",)),
+    "mtrag_rewrites": Set(
+        ("mtrag_rewrites",), sets.turn_rewrites, ("rewrites",), ("mtrag_humaneval.docs",)
+    ),
     "mtrag_humaneval": Set(
         _with("mtrag_humaneval", "docs", "tasks"),
         sets.conversations,
@@ -656,6 +677,7 @@ def run_suites(
     root, chosen = find_sets(folder, names)
     settings = settings or Settings.read()
     matters = {name: getattr(settings, name) for name in MATTERS}
+    matters["threshold"] = settings.refuses_below
     asking = {
         "settings": matters,
         "models": {name: model_state(matters[name]) for name in ("embedder", "reranker")},
