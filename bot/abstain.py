@@ -221,12 +221,16 @@ def holds_kind(question: str, sentence: str) -> bool:
     passes.
     """
     own = question.lower()
-    for kind in _KINDS:
-        if kind.asked.search(question):
-            return any(m.group().lower() not in own for m in kind.held.finditer(sentence))
+    if kind := _kind(question):
+        return any(m.group().lower() not in own for m in kind.held.finditer(sentence))
     if _WHO.match(question):
         return any(w.lower() not in own for name in names(sentence) for w in name.split())
     return True
+
+
+def _kind(question: str) -> _Kind | None:
+    """Return the first kind of thing that a question asks for; None where it is none of them."""
+    return next((kind for kind in _KINDS if kind.asked.search(question)), None)
 
 
 def holds_count(question: str, sentence: str) -> bool:
@@ -256,10 +260,11 @@ def why(question: str, sentences: Sequence[str], texts: Sequence[str]) -> str:
     subject_of = "The article does not" if len(texts) == 1 else "The articles do not"
     mentioned = mentions(tuple(texts))
     first = {m["word"] for m in _FIRST.finditer(question)}
-    strangers = [n for n in names(question) if n not in first and not mentioned.share(n)]
-    known = {d for text in texts for d in dates(text)} if dates(question) else set()
-    asked = {d.capitalize() for d in dates(question) - known}
-    strangers += sorted(d for d in asked if not any(d in name for name in names(question)))
+    named, dated = names(question), dates(question)
+    strangers = [n for n in named if n not in first and not mentioned.share(n)]
+    known = {d for text in texts for d in dates(text)} if dated else set()
+    asked = {d.capitalize() for d in dated - known}
+    strangers += sorted(d for d in asked if not any(d in name for name in named))
     for year in _YEARS.findall(question):
         if not any(year in text or f"{int(year):,}" in text for text in texts):
             strangers.append(year)
@@ -269,8 +274,8 @@ def why(question: str, sentences: Sequence[str], texts: Sequence[str]) -> str:
     if match and not _AUXILIARY.match(match["things"]) and not holds_count(question, sentences[0]):
         return f"What comes closest gives no number of {match['things']}."
     if not holds_kind(question, sentences[0]):
-        called = next((k.called for k in _KINDS if k.asked.search(question)), "other name")
-        return f"What comes closest gives no {called}."
+        kind = _kind(question)
+        return f"What comes closest gives no {kind.called if kind else 'other name'}."
     absent = [
         word
         for word in re.findall(r"[^\W_]+(?:[’'-][^\W_]+)*", question)

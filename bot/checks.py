@@ -17,6 +17,7 @@ from bot.words import (
     STOPWORDS,
     TITLES,
     alias,
+    bare,
     canonical,
     content,
     dates,
@@ -68,7 +69,7 @@ _COMMON = re.compile(
 )
 _NATION = re.compile(r"\w{3,}(?:ean|ian|can|ese)$")
 _ITEM = r"(?:the )?[A-Z][\w.’'-]*(?: (?:of |de )?[A-Z][\w.’'-]*){0,3}"
-_LIST = re.compile(rf"{_ITEM}(?P<items>(?:, {_ITEM})+),?(?P<last> (?:and|or) )(?=(?:the )?[A-Z])")
+_LIST = re.compile(rf"{_ITEM}(?P<items>(?:, {_ITEM})+),? (?:and|or) (?=(?:the )?[A-Z])")
 _TOKEN = re.compile(r"(?P<not>n['’]t\b|(?<=\bcan)not\b)|[^\W_]+?(?=n['’]t\b|(?<=\bcan)not\b)|"
                     r"[^\W_]+(?:['’.\-][^\W_]+)*")  # fmt: skip
 _INITIALS = re.compile(r"(?:[A-Z]\.)+[A-Z]")
@@ -178,7 +179,7 @@ def check(claim: str, evidence: str, context: str = "") -> Checks:
         tuple(x for x in dict.fromkeys(swapped) if x.rpartition("not ")[2] not in told),
         tuple(dict.fromkeys(_exchanged(aligned))),
         tuple(dict.fromkeys(_denied(claim, evidence, aligned))),
-        tuple(dict.fromkeys(_stretched(claim, evidence))),
+        tuple(dict.fromkeys(_stretched(claim, evidence, aligned))),
         share,
         min(least, share),
     )
@@ -222,7 +223,7 @@ class _Aligned:
 def _tokens(text: str) -> list[_Token]:
     found = []
     for match in _TOKEN.finditer(fold(text)):
-        word = re.sub(r"['’]s?$", "", match.group().lower())
+        word = bare(match.group())
         key = "not" if match["not"] else alias(word)
         dot = "." if _INITIALS.fullmatch(match.group()) else ""
         found.append(_Token(match.group() + dot, key if key == alias(word) != word else stem(key)))
@@ -240,10 +241,10 @@ def _missing(claim: str, evidence: str, context: str, aligned: _Aligned) -> Iter
     """Yield a line for each number, date and name of the claim that the evidence lacks."""
     held = numbers(evidence) | {(1.0, m["unit"].lower()) for m in _SINGLE.finditer(evidence)}
     ranks = ordinals(evidence)
-    values = {value for value, _ in held} | {float(m[1]) for m in _DAY_OF_MONTH.finditer(evidence)}
+    values = {value for value, _ in held} | _days(evidence)
     spans = {_span(*one) for one in held} - {None}
     counts = _counts(evidence)
-    days = {float(m[1]) for m in _DAY_OF_MONTH.finditer(claim)}
+    days = _days(claim)
     for value, unit in sorted(numbers(claim)):
         if _span(value, unit) in spans or (not unit and value in counts):
             continue
@@ -282,6 +283,10 @@ def _missing(claim: str, evidence: str, context: str, aligned: _Aligned) -> Iter
                 yield f"the article says {other}, not {unlike}"
             else:
                 yield f"the article does not name {name} there"
+
+
+def _days(text: str) -> set[float]:
+    return {float(match[1]) for match in _DAY_OF_MONTH.finditer(text)}
 
 
 def _other_value(value: float, unit: str, held: set[tuple[float, str]], aligned: _Aligned) -> str:
@@ -475,13 +480,12 @@ class _Order:
 
     def __init__(self, text: str) -> None:
         self.text = fold(text)
-        self.names: list[str] = []
         self.shown: dict[str, str] = {}
         self._at: dict[str, list[int]] = {}
         self._verbs: list[tuple[int, str]] = []
         named = {w for n in names(self.text) for w in canonical(n)}
         for match in _TOKEN.finditer(self.text):
-            word = alias(re.sub(r"['’]s?$", "", match.group().lower()))
+            word = alias(bare(match.group()))
             if word in named and match.group()[:1].isupper():
                 key = stem(word)
                 self._at.setdefault(key, []).append(match.start())
@@ -547,17 +551,16 @@ def _polarity(text: str) -> dict[str, set[bool]]:
     return found
 
 
-def _stretched(claim: str, evidence: str) -> Iterator[str]:
+def _stretched(claim: str, evidence: str, aligned: _Aligned) -> Iterator[str]:
     """Yield a line where the claim has the opposite of a word of the evidence, or says "all"."""
-    held = {t.key for t in _tokens(evidence)}
-    said = {t.key for t in _tokens(claim)}
-    for token in _tokens(claim):
+    held = {t.key: t.text for t in reversed(aligned.evidence)}  # of several the first
+    said = {t.key for t in aligned.claim}
+    for token in aligned.claim:
         if token.key in held:
             continue
         for other in _OPPOSITES.get(token.key, ()):
             if other in held and other not in said:
-                word = next(t.text for t in _tokens(evidence) if t.key == other)
-                yield f"the article says “{word}”, not “{token.text}”"
+                yield f"the article says “{held[other]}”, not “{token.text}”"
     over, under = _bounds(claim), _bounds(evidence)
     if over and under and over.isdisjoint(under):
         yield "the article gives the other bound (more or less than) there"

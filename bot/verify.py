@@ -1,9 +1,9 @@
 """Whether a piece of evidence carries a claim, judged without a chat model.
 
-The exact checks (``bot.checks``) come first: a number, a date or a name of the claim that is not in
-the evidence settles it. What is left is a logistic regression of what the support head of our own
-small model says (``bot.reader``), of the share of the claim's words that are there, and of what
-else the checks found.
+The exact checks (``bot.checks``) come first: a claim with a number, a date or a name that is not in
+the evidence is never supported. What is left is a logistic regression of what the support head of
+our own small model says (``bot.reader``), of the share of the claim's words that are there, and of
+what else the checks found.
 """
 
 from __future__ import annotations

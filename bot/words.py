@@ -172,7 +172,12 @@ _VALUES = frozenset(map(stem, (*_SCALES, *_CURRENCIES, "year", "cent")))
 
 def words(text: str) -> list[str]:
     """Return the words of a text in lower case, possessive endings off."""
-    return [_POSSESSIVE.sub("", w.lower().replace("’", "'")) for w in _WORD.findall(text)]
+    return [bare(w).replace("’", "'") for w in _WORD.findall(text)]
+
+
+def bare(word: str) -> str:
+    """Return a word in lower case, its possessive ending off."""
+    return _POSSESSIVE.sub("", word.lower())
 
 
 def content(text: str) -> list[str]:

@@ -102,7 +102,7 @@ class _Pairs:
 
     def _run(self, encoding: Encoding) -> list[Any]:
         assert self._encoder is not None
-        return list(self._encoder.run(encoding))
+        return self._encoder.run(encoding)
 
 
 class Reader(_Pairs):
