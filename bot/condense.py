@@ -10,7 +10,7 @@ from bot.cite import unescape
 from bot.kinds import kind, without_pleasantries
 from bot.records import REFUSAL, Query, Turn
 from bot.spell import correct
-from bot.words import dates, names, words
+from bot.words import content, dates, names, words
 
 FORMS = 5
 """Most wordings tried for a follow-up; each costs a pass of the reranker."""
@@ -24,6 +24,10 @@ It also finds what answered the earlier question, and so looks better than it is
 EARLIER = 1.0
 """Logits by which a name must beat one that was named later: pronouns mostly mean the latest."""
 
+SUBJECT_WORDS = 3
+"""Content words, a name among them, with which a question that opens with "and" is taken to be
+whole: "And did Putin?" is not, "And what does Putin demand of Ukraine?" is."""
+
 CARRIED = 200
 """Characters of an earlier question that are carried over to a follow-up."""
 
@@ -31,7 +35,8 @@ _OPENER = re.compile(
     r"^\W*(?:and|but|or|so|also|then|what about|how about|why not|how come|how so|what else|"
     r"who else|where else|when else|which else|anything else|anyone else|any other|which other|"
     r"what other|more|tell me more|go on|continue|elaborate|for example|such as|like what|"
-    r"really|are you sure|same for|not even|even)\b",
+    r"really|are you sure|same for|not even|even|"
+    r"(?:is|are|was|were) there (?:any |some )?(?:\w+ )?(?:else|other))\b",
     re.IGNORECASE,
 )
 _ELSE = re.compile(r"\b(?:else|others?|another|besides|further|additional)\b", re.IGNORECASE)
@@ -63,6 +68,15 @@ _IDLE = re.compile(
     r"\b(?:is|are|was|were) there\b",
     re.IGNORECASE,
 )
+# "the members that left": what stands before it is what it means.
+_RELATIVE = re.compile(
+    r"\b(?!(?:is|are|was|were|be|do|does|did|has|have|had|will|would|can|could|should|may|might|"
+    r"must|of|in|on|at|by|for|with|from|to|about|after|before|since|until|during|like|and|but|or|"
+    r"so|if|when|where|why|how|what|who|whom|which|not)\b)[a-z]\w+,? that (?:is|are|was|were|has|"
+    r"have|had|do|does|did|will|would|can|could|should|may|might|must|came|made|won|led|took|gave|"
+    r"went|got|left|lost|held|\w+ed)\b",
+    re.IGNORECASE,
+)
 _BARE = re.compile(
     r"^\W*(?:and |but |so |then |since |until )?(?P<word>who|what|when|where|why|how|"
     r"how many|how much|how long|since when|which one|what for)"
@@ -78,6 +92,11 @@ _AUXILIARY = re.compile(
 )
 _NAMEABLE = re.compile(r"he|she|him|her|his|hers|himself|herself|they|them|their|theirs", re.I)
 _CONJUNCTION = re.compile(r"\W*(?:and|but|so|or|then|also)\b\W*", re.IGNORECASE)
+_LEAD = re.compile(
+    r"\W*(?:(?:and|but|so|or|then|also)\b|"
+    r"(?:(?:please |can you |could you )*tell me )?more about\b)\W*",
+    re.IGNORECASE,
+)
 _SECOND_CLAUSE = re.compile(r"\w+ \w+,? (?:and|but|or) ")
 _PREPOSITION = re.compile(
     r"^\W*(?:in|on|at|by|with|from|for|to|of|about|under|after|before|since|until)\b", re.I
@@ -93,8 +112,11 @@ def stands_alone(question: str) -> bool:
     """Whether a question can be understood without the turns before it.
 
     It cannot where it opens with "and", "what about" and their like, is a bare question word or
-    phrase, or holds a pronoun whose antecedent is not in the question itself.
+    phrase, or holds a pronoun whose antecedent is not in the question itself. An "and" or "tell me
+    more about" before words that name their subject says nothing of that.
     """
+    if (lead := _LEAD.match(question)) and _names_its_subject(rest := question[lead.end() :]):
+        question = rest
     if _OPENER.match(question) or _BARE.match(question):
         return False
     if _PREPOSITION.match(question) and len(words(question)) <= 4:
@@ -104,9 +126,13 @@ def stands_alone(question: str) -> bool:
     return not _dangling(question)
 
 
+def _names_its_subject(rest: str) -> bool:
+    return bool(names(rest)) and len(content(rest)) >= SUBJECT_WORDS
+
+
 def _dangling(question: str) -> list[re.Match[str]]:
     """Return the words of a question that point to something said before it."""
-    idle = [m.span() for m in _IDLE.finditer(question)]
+    idle = [m.span() for pattern in (_IDLE, _RELATIVE) for m in pattern.finditer(question)]
     found = []
     for pattern in (_PERSON, _THINGS, _POINTING):
         for match in pattern.finditer(question):

@@ -26,6 +26,9 @@ ALONE = [
     "How many meetings were there in Istanbul?",
     "Does Russia say that it won?",
     "What does this article say about Macron?",
+    "Who are the leaders that were invited?",
+    "And what does Putin demand of Ukraine?",
+    "Tell me more about the Istanbul meetings between Russia and Ukraine",
 ]
 LEANING = [
     "Who else?",
@@ -39,6 +42,12 @@ LEANING = [
     "What are their names?",
     "Did Trump meet him?",
     "In Riyadh?",
+    "And did Putin?",
+    "And what does he demand of Ukraine?",
+    "Tell me more about it",
+    "Who paid for that was never said, was it?",
+    "Is there anything else that was said?",
+    "Are there any other demands that were made?",
 ]
 
 
