@@ -85,6 +85,10 @@ _NUMBER = re.compile(
     rf"(?P<letter>[mkb])\b)?{_UNIT}",
     re.IGNORECASE,
 )
+_MANY = re.compile(
+    r"\s(?!hurdles|sprints|races|dives|runs)(?:people|men|women|children|\w{3,}s\b)", re.I
+)
+"""After the "m" or "k" of a number that is no sum: "10m people", but "the 400m race"."""
 SPELLED = "|".join(_UNITS)
 """Pattern of a number word up to "ninety", but for the hyphened ones, which it begins."""
 _GREAT = "dozen|hundred|thousand|million|billion|trillion|decades?|century|centuries"
@@ -225,7 +229,9 @@ def quantities(text: str) -> list[tuple[int, int, float, str]]:
         if match["ordinal"]:
             continue
         value = float(re.sub(r"[,\u202f ]", "", match["digits"])[:MOST_DIGITS])
-        scale = (match["scale"] or match["letter"] or "").lower()
+        scale = (match["scale"] or "").lower()
+        if match["letter"] and (match["sign"] or match["unit"] or _MANY.match(text, match.end())):
+            scale = match["letter"].lower()
         unit = "year" if scale in ("decades", "centuries") else ""
         value = round(value * _SCALES.get(scale, 1.0), 6)
         found.append((*match.span(), value, unit or _unit(match["sign"] or match["unit"] or "")))
