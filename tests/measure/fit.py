@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +20,7 @@ from bot.metrics import auroc, calibration_error, token_f1
 from bot.odds import logit, probability
 from bot.questions import Question
 from tests.measure.common import held_out, opened, patched, questions, remembered, table
-
-Array = NDArray[np.float64]
+from tests.measure.logistic import Array, logistic, spread_of
 
 Part = tuple[Array, NDArray[np.bool_]]
 BAR = Console(stderr=True)
@@ -43,9 +41,6 @@ HELD = {"stranger": abstain.STRANGER}
 HALF = 0.5
 """Word overlap with an accepted answer from which an exact answer counts as right."""
 
-PENALTY = 0.01
-"""Weight of the squared weights, on signs divided by their standard deviation."""
-
 
 def measure(*, quick: bool, data: Path | None = None) -> str:
     """Return the weights fitted beside those in use, and how well they part.
@@ -57,8 +52,7 @@ def measure(*, quick: bool, data: Path | None = None) -> str:
     if data is not None:
         rows += gather_elsewhere(data, said, quick=quick)
     parts = {part: matrix(rows, part) for part in dict.fromkeys(r.part for r in rows)}
-    spread = np.concatenate([signs for signs, _ in parts.values()]).std(axis=0)
-    spread = np.where(spread > 0, spread, 1.0)  # a sign that never varies
+    spread = spread_of(np.concatenate([signs for signs, _ in parts.values()]))
     chosen = {part: [part] for part in parts}
     if data is not None:
         chosen = {"tune, elsewhere": ["tune", ELSEWHERE], **chosen}
@@ -280,27 +274,12 @@ def fit(parts: Sequence[Part], spread: Array) -> Array:
         spread: what each sign is divided by before the penalty; its standard deviation over all
             questions, answers unseen, since the rare signs hardly vary within a half.
     """
-    signs = np.concatenate([x for x, _ in parts])
-    scaled = np.column_stack([signs / spread, np.ones(len(signs))])
     counts = np.concatenate([np.where(y, 0.5 / y.sum(), 0.5 / (~y).sum()) for _, y in parts])
-    counts /= len(parts)
-    sign = np.where(np.concatenate([y for _, y in parts]), 1.0, -1.0)
-
-    free = np.array([*(f.name not in HELD for f in fields(Signs)), False])
-
-    def loss(w: Array) -> tuple[float, Array]:
-        margin = sign * (scaled @ w)
-        ridge = np.where(free, w, 0.0)
-        value = counts @ np.logaddexp(0.0, -margin) + PENALTY * (ridge @ ridge)
-        slope = scaled.T @ (-counts * sign / (1.0 + np.exp(margin))) + 2 * PENALTY * ridge
-        return float(value), slope
-
-    held = [
-        HELD[f.name] * s if f.name in HELD else None
-        for f, s in zip(fields(Signs), spread, strict=True)
-    ]
-    bounds: list[Any] = [(0.0, None) if h is None else (h, h) for h in held] + [(None, None)]
-    start = np.array([*(h or 0.0 for h in held), 0.0])
-    found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B")
-    weights: Array = found.x / np.append(spread, 1.0)
-    return weights
+    return logistic(
+        np.concatenate([x for x, _ in parts]),
+        np.concatenate([y for _, y in parts]),
+        spread=spread,
+        senses=[1] * len(fields(Signs)),
+        held=[HELD.get(f.name) for f in fields(Signs)],
+        counts=counts / len(parts),
+    )

@@ -7,13 +7,10 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
-from scipy.optimize import minimize
 
 from bot import verify
 from bot.checks import check
@@ -29,6 +26,7 @@ from bot.verify import Signs, said_there, support
 from index import bundled
 from index.sentences import sentence_spans
 from tests.measure.common import table
+from tests.measure.logistic import Array, logistic, spread_of
 
 PARAPHRASES = Path(__file__).parent.parent / "questions" / "paraphrases.jsonl"
 
@@ -38,18 +36,13 @@ SEEDS = 4
 WORDS = 5
 """Words that a sentence has more of to be changed."""
 
-PENALTY = 0.01
-"""Weight of the squared weights, on signs divided by their standard deviation."""
-
-FOR = ("learned", "weakest", "least")
+FOR = ("learned", "weakest", "least", "relevance")
 """Signs that speak for a claim; the others speak against it. No weight may be of the other kind."""
 
 HELD = {"missing": verify.MISSING}
 """Weights that are not fitted."""
 
 BAR = Console(stderr=True)
-
-Array = NDArray[np.float64]
 
 
 def measure(*, quick: bool, data: Path | None = None) -> str:
@@ -175,25 +168,14 @@ def see(example: Example) -> Seen:
 def fit(seen: Sequence[Seen], *, relevance: bool = False) -> Array:
     """Return a weight for each sign, none against its sense, and the bias."""
     signs = np.array([[*astuple(s.signs), *([s.relevance] if relevance else [])] for s in seen])
-    spread = signs.std(axis=0)
-    spread = np.where(spread > 0, spread, 1.0)
-    scaled = np.column_stack([signs / spread, np.ones(len(signs))])
-    sign = np.where([s.supported for s in seen], 1.0, -1.0)
-
-    def loss(w: Array) -> float:
-        margin = sign * (scaled @ w)
-        return float(np.logaddexp(0.0, -margin).mean() + PENALTY * (w[:-1] @ w[:-1]))
-
-    fors = [*(f.name in FOR for f in fields(Signs)), *([True] if relevance else [])]
-    bounds: list[Any] = [(0.0, None) if f else (None, 0.0) for f in fors] + [(None, None)]
-    start = np.zeros(scaled.shape[1])
-    for i, sign_ in enumerate(fields(Signs)):
-        if sign_.name in HELD:
-            start[i] = HELD[sign_.name] * spread[i]
-            bounds[i] = (start[i], start[i])
-    found = minimize(loss, start, bounds=bounds, method="L-BFGS-B")
-    weights: Array = found.x / np.append(spread, 1.0)
-    return weights
+    named = [f.name for f in fields(Signs)] + (["relevance"] if relevance else [])
+    return logistic(
+        signs,
+        [s.supported for s in seen],
+        spread=spread_of(signs),
+        senses=[1 if name in FOR else -1 for name in named],
+        held=[HELD.get(name) for name in named],
+    )
 
 
 def alone(left: Sequence[Seen], right: Sequence[Seen]) -> str:
