@@ -292,12 +292,18 @@ def _days(text: str) -> set[float]:
 def _other_value(value: float, unit: str, held: set[tuple[float, str]], aligned: _Aligned) -> str:
     """Return the number that stands in the evidence where this one stands in the claim."""
     for ours, theirs in aligned.slots():
-        if value in {v for v, _ in numbers(_said(ours))}:
-            there = {v for v, _ in numbers(_said(theirs))}
+        if value in _values(ours):
+            there = _values(theirs)
             like = [one for one in held if one[0] in there and one[1] == unit]
             if len(like) == 1:
                 return _show(*like[0])
     return ""
+
+
+def _values(tokens: Sequence[_Token]) -> set[float]:
+    """Return the numbers among tokens, which have lost the sign of a currency: "12m" is either."""
+    said = _said(tokens)
+    return {value for value, _ in numbers(said) | numbers(f"${said}")}
 
 
 def _instead(words: Sequence[str], aligned: _Aligned) -> str:

@@ -35,6 +35,8 @@ def test_promised_call() -> None:
         ("The base is in the U.S.", "The base is in the United States of America."),
         ("The American base is large.", "The large U.S. base."),
         ("The line cost $120m.", "The line cost 120 million dollars."),
+        ("He won the 400m race.", "He won the race of 400 metres."),
+        ("10m people came.", "Ten million people came."),
         ("The line cost 120 million dollars.", "The line cost US$120 million."),
         ("The line cost 4.5 billion euros.", "The line cost €4.5bn."),
         ("There were 1,000 guests.", "There were 1000 guests."),
