@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from collections.abc import Iterator
 from functools import lru_cache
 
 import snowballstemmer
@@ -27,7 +28,8 @@ STOPWORDS = frozenset(
 
 TITLES = frozenset(
     "President Minister Prime Chancellor King Queen Dr Mr Mrs Ms Sir Lord Lady General Senator "
-    "Governor Mayor Professor Captain Secretary Ambassador Envoy Chief Judge".split()
+    "Governor Mayor Professor Captain Colonel Secretary Ambassador Envoy Chief Judge CEO "
+    "Chairman Chairwoman Director Prince Princess".split()
 )
 """Words that stand before a name and are none themselves."""
 
@@ -37,6 +39,13 @@ _NO_NAMES = STOPWORDS | frozenset(
     "despite although though unlike since as yet eventually finally initially recently currently "
     "previously reportedly apparently ultimately subsequently".split()
 )
+IRREGULAR = (
+    "told|left|won|lost|made|took|gave|went|came|met|led|held|kept|knew|saw|found|thought|put|sold|"
+    "bought|built|began|broke|chose|drew|drove|fell|felt|flew|fought|got|grew|heard|hid|hit|let|"
+    "meant|paid|ran|rose|sang|sank|sent|set|shook|shot|shut|spent|spoke|stole|stood|struck|swore|"
+    "taught|threw|understood|wore|wrote|became|brought|caught|beat"
+)
+"""Pattern of past tenses that do not end in "ed"."""
 _WORD = re.compile(r"[^\W_]+(?:['’.\-][^\W_]+)*", re.UNICODE)
 _CAPITAL = f"[{''.join(c for c in map(chr, range(0x530)) if c.isupper())}]"  # to Cyrillic
 _NAME = re.compile(
@@ -45,6 +54,7 @@ _NAME = re.compile(
 )
 _ADVERB = re.compile(r"(?!Italy|Sicily|Emily|Kelly|Sally|Molly|Billy|Holly|Lily)\w+ly$")
 _POSSESSIVE = re.compile(r"[’']s?$")
+_OWNED = re.compile(r"[’']s\s+")
 
 _SUBJECT = re.compile(
     r"^\W*(?i:what|which|why|how|when|where)\b[^,?]{0,30}?(?:\b(?:does|did|do|has|have|will|would|"
@@ -72,13 +82,13 @@ _CURRENCIES = {
 _TIMES = tuple("second minute hour day week month year".split())
 _UNIT = (
     r"(?:[\s-]?(?P<unit>%|percent\b|per cent\b|(?:u\.?s\.? )?dollars?\b|usd\b|euros?\b|eur\b|"
-    rf"pounds?\b|gbp\b|yen\b|rou?bles?\b|rupees?\b|(?:{'|'.join(_TIMES)})s?\b))?"
+    rf"pounds?\b|gbp\b|yen\b|rou?bles?\b|rupees?\b|[ap]\.?m\b\.?|(?:{'|'.join(_TIMES)})s?\b))?"
 )
 MOST_DIGITS = 15
 """Digits of a number that are compared; longer ones are no quantities that an article gives."""
 
 _NUMBER = re.compile(
-    r"(?P<sign>US\$|[$€£¥₽₹]|\b(?:USD|EUR|GBP)\b)?\s?"
+    r"(?P<minus>(?<![\w)%.,–—-])[-−](?=(?:US\$|[$€£¥₽₹])?\d))?(?P<sign>US\$|[$€£¥₽₹]|\b(?:USD|EUR|GBP)\b)?\s?"
     r"(?P<digits>\d{1,3}(?:[,\u202f ]\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?)"
     r"(?P<ordinal>(?:st|nd|rd|th)\b)?"
     r"(?:[\s-]?(?P<scale>dozen|hundred|thousand|million|billion|trillion|mn|bn|tn|decades|centuries)\b|"
@@ -98,6 +108,18 @@ _WORDED = re.compile(
     rf"(?!-(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth)\b){_UNIT}",
     re.IGNORECASE,
 )
+_GREATER = "hundred|thousand|million|billion|trillion|dozen"
+_SHARE = re.compile(
+    r"\b(?P<share>half|(?P<many>a |one |three )?quarters?(?: of)?)(?: an?)? "
+    rf"(?P<great>{_GREATER})\b{_UNIT}",
+    re.IGNORECASE,
+)
+_AND_HALF = re.compile(
+    rf"\b(?:(?P<whole>\d+|{SPELLED}|an?) (?:(?P<time>{'|'.join(_TIMES)})s? )?and (?:a|one) half\b|"
+    rf"(?P<digits>\d*)½)(?:[\s-](?P<great>{_GREATER})\b)?{_UNIT}",
+    re.IGNORECASE,
+)
+_RANGE = re.compile(r"\s?[-–—]\s?")
 _ORDINALS = {
     word: value
     for value, word in enumerate(
@@ -147,6 +169,7 @@ _ALIASES = {
 _PHRASES = {
     "united states of america": "u.s", "united states": "u.s", "great britain": "u.k",
     "united kingdom": "u.k", "european union": "e.u", "united nations": "u.n",
+    "first world war": "World War I", "second world war": "World War II",
 }  # fmt: skip
 
 # "US" in capitals alone: in lower case it would be the pronoun.
@@ -196,8 +219,9 @@ def names(text: str) -> list[str]:
     initials with full stops ("U.S.") are one name.
     """
     found: dict[str, None] = {}
-    for match in _NAME.finditer(text):
-        parts = _POSSESSIVE.sub("", match.group()).split()
+    said = (part for match in _NAME.finditer(text) for part in _OWNED.split(match.group()))
+    for name in said:
+        parts = _POSSESSIVE.sub("", name).split()
         while parts and parts[0].lower().replace("’", "'") in _NO_NAMES:
             parts = parts[1:]
         if not parts or (len(parts) == 1 and (len(parts[0]) < 2 or _ADVERB.match(parts[0]))):
@@ -216,32 +240,67 @@ def subject(question: str) -> str:
 def numbers(text: str) -> set[tuple[float, str]]:
     """Return the numbers in a text as (value, unit).
 
-    The unit is ``$ € £ ¥ ₽ ₹ %``, ``second`` to ``year`` or empty. "One" alone is mostly a
-    pronoun and does not count; "1st" is an ordinal (see ``ordinals``).
+    The unit is ``$ € £ ¥ ₽ ₹ %``, ``am``, ``pm``, ``second`` to ``year`` or empty. "One" alone is
+    mostly a pronoun and does not count; "1st" is an ordinal (see ``ordinals``).
     """
     return {(value, unit) for _, _, value, unit in quantities(text)}
 
 
 def quantities(text: str) -> list[tuple[int, int, float, str]]:
     """Return the numbers in a text with their places: (start, end, value, unit), as ``numbers``."""
-    found: list[tuple[int, int, float, str]] = []
-    for match in _NUMBER.finditer(text):
-        if match["ordinal"]:
-            continue
+    found = list(_fractions(text))
+    taken = [(start, end) for start, end, _, _ in found]
+    figures = [m for m in _NUMBER.finditer(text) if not (m["ordinal"] or _within(m, taken))]
+    for i, match in enumerate(figures):
         value = float(re.sub(r"[,\u202f ]", "", match["digits"])[:MOST_DIGITS])
         scale = (match["scale"] or "").lower()
         if match["letter"] and (match["sign"] or match["unit"] or _MANY.match(text, match.end())):
             scale = match["letter"].lower()
-        unit = "year" if scale in ("decades", "centuries") else ""
+        said = match["sign"] or match["unit"] or ""
+        # In "$10-15 million" both have what only one shows.
+        after = figures[i + 1] if i + 1 < len(figures) else None
+        if after and _RANGE.fullmatch(text, match.end(), after.start()):
+            scale = scale or (after["scale"] or "").lower()
+            said = said or after["unit"] or ""
+        before = figures[i - 1] if i else None
+        if before and _RANGE.fullmatch(text, before.end(), match.start()):
+            said = said or before["sign"] or ""
+        unit = "year" if scale in ("decades", "centuries") else _unit(said)
         value = round(value * _SCALES.get(scale, 1.0), 6)
-        found.append((*match.span(), value, unit or _unit(match["sign"] or match["unit"] or "")))
+        found.append((*match.span(), -value if match["minus"] else value, unit))
     for match in _WORDED.finditer(text):
+        if _within(match, taken):
+            continue
         *earlier, last = _spelled(match["words"])
         years = re.search(r"(?:decades?|century|centuries)$", match["words"].lower())
         unit = "year" if years else _unit(match["unit"] or "")
         each = [*((v, "") for v in earlier), (last, unit)]
         found += [(*match.span(), v, u) for v, u in each if v > 1]
     return found
+
+
+def _within(match: re.Match[str], spans: list[tuple[int, int]]) -> bool:
+    return any(start < match.end() and match.start() < end for start, end in spans)
+
+
+def _fractions(text: str) -> Iterator[tuple[int, int, float, str]]:
+    """Yield what is given in halves and quarters: "half a million", "an hour and a half"."""
+    mixed = [match.span() for match in _AND_HALF.finditer(text)]
+    for match in _SHARE.finditer(text):
+        if _within(match, mixed):
+            continue
+        share = 0.5 if match["share"].lower() == "half" else 0.25
+        if (match["many"] or "").lower() == "three ":
+            share = 0.75
+        yield *match.span(), share * _SCALES[match["great"].lower()], _unit(match["unit"] or "")
+    for match in _AND_HALF.finditer(text):
+        whole = (match["whole"] or match["digits"] or "0").lower()
+        single = whole in ("a", "an")
+        if single and not match["time"]:
+            continue  # "a friend and a half"
+        value = 1.0 if single else float(_UNITS.get(whole, whole))
+        scale = _SCALES[match["great"].lower()] if match["great"] else 1.0
+        yield *match.span(), (value + 0.5) * scale, _unit(match["time"] or match["unit"] or "")
 
 
 def in_terms_of(text: str, other: str) -> str:
@@ -286,8 +345,10 @@ def _valued(text: str) -> list[tuple[int, int, object]]:
 
 
 def _unit(said: str) -> str:
-    """Return the sign of a currency, "%", the singular of a unit of time, or nothing."""
+    """Return the sign of a currency, "%", half of the day, unit of time, or nothing."""
     low = said.lower()
+    if (half := low.replace(".", "")) in ("am", "pm"):
+        return half
     time = low.removesuffix("s")
     return time if time in _TIMES else _CURRENCIES.get(low, _CURRENCIES.get(low.split(" ")[-1], ""))
 
