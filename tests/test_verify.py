@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.checks import check
 from bot.verify import UNSUPPORTED, WEAK, clauses_of, said_there, support, verdict
 from bot.words import dates, in_terms_of, names, numbers, ordinals, same_name
 from index import bundled
@@ -204,13 +205,18 @@ def test_empty_claim_and_empty_evidence() -> None:
         assert checked.reasons
 
 
-def test_verdict_follows_the_score() -> None:
-    assert [verdict(s) for s in (0.0, UNSUPPORTED, WEAK, 1.0)] == [
+def test_verdict_follows_the_score_and_the_checks() -> None:
+    nothing = check("It rains.", "It rains.")
+    assert [verdict(s, nothing) for s in (0.0, UNSUPPORTED, WEAK, 1.0)] == [
         "unsupported",
         "weak",
         "supported",
         "supported",
     ]
+    missing = check("It rained on Monday.", "It rained on Friday.")
+    swapped = check("Ukraine attacked Russia.", "Russia attacked Ukraine.")
+    for found in (missing, swapped):
+        assert [verdict(s, found) for s in (0.0, 1.0)] == ["unsupported", "weak"]
 
 
 @given(st.text(max_size=200))
@@ -226,7 +232,9 @@ def test_any_text_supports_itself(text: str) -> None:
 def test_score_verdict_and_reasons_agree(claim: str, evidence: str) -> None:
     checked = support(claim, evidence)
     assert 0 <= checked.score <= 1
-    assert checked.verdict == verdict(checked.score)
+    said = checked.score == 1.0  # there, word for word
+    found = check(claim, evidence)
+    assert checked.verdict == ("supported" if said else verdict(checked.score, found))
     assert bool(checked.reasons) == (checked.verdict != "supported")
 
 
@@ -234,6 +242,9 @@ def test_score_verdict_and_reasons_agree(claim: str, evidence: str) -> None:
 def test_article_sentence_supports_itself_and_no_change_of_it(sentence: str) -> None:
     assert support(sentence, sentence).score == 1.0
     assert support(sentence, TEXT).verdict == "supported"
+    unsaid = sentence.rstrip(".!?:»") + ", it is said."  # else nothing would be judged
+    assert not said_there(unsaid, TEXT)
+    assert support(unsaid, sentence).verdict == "supported"
     changes = []
     for name in names(sentence):
         for word in name.split():

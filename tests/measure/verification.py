@@ -39,7 +39,7 @@ WORDS = 5
 FOR = ("learned", "weakest", "least", "relevance")
 """Signs that speak for a claim; the others speak against it. No weight may be of the other kind."""
 
-HELD = {"missing": verify.MISSING}
+HELD = {"stretched": verify.STRETCHED}
 """Weights that are not fitted."""
 
 BAR = Console(stderr=True)
@@ -199,9 +199,7 @@ def _odds(seen: Sequence[Seen], w: Array, *, relevance: bool = False) -> list[fl
 
 def scores(seen: Sequence[Seen], w: Array) -> list[float]:
     """Return the support of claims with these weights."""
-    found = [probability(o) for o in _odds(seen, w)]
-    return [min(p, verify.DOUBTFUL) if s.signs.missing or s.signs.swapped else p
-            for p, s in zip(found, seen, strict=True)]  # fmt: skip
+    return [probability(o) for o in _odds(seen, w)]
 
 
 def cuts(right: Sequence[Seen], weights: Array) -> str:
