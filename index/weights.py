@@ -116,7 +116,7 @@ SUPPORT = Weights(
     package="askarticle",
     module="bot",
     folder="reader",
-    files={"support.onnx": "7bff03d7b5f02d1e523a9f224de1bf8692a3a97d5b60954b1018cfacdbc22873"},
+    files={"support.onnx": "3fca06832d370fc17ee91499a1fed0dcca9af504cca1fdcc2613883425e019cf"},
 )
 
 _lock = threading.Lock()

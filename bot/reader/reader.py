@@ -23,6 +23,8 @@ OUTPUT = 3
 STRIDE = 128
 """Tokens that the windows of a long passage share, so that no answer is cut in two."""
 
+_SUPPORT_LOCK = threading.Lock()
+
 MOST_ASKED = 128
 """Tokens of a question that are read; the passage needs the rest of the window."""
 
@@ -164,7 +166,12 @@ def load_reader() -> Reader:
     return Reader()
 
 
-@lru_cache(maxsize=1)
 def load_support_model() -> SupportModel:
-    """Return the support model of this process, shared likewise."""
+    """Return the support model of this process, shared likewise; it is loaded at first use."""
+    with _SUPPORT_LOCK:  # many threads may come first
+        return _support_model()
+
+
+@lru_cache(maxsize=1)
+def _support_model() -> SupportModel:
     return SupportModel()
