@@ -21,6 +21,9 @@ JOINED = 3.0
 It also finds what answered the earlier question, and so looks better than it is.
 """
 
+REWRITTEN = 1.0
+"""Logits by which a wording by rule must beat the one of a chat model, which may be a bad one."""
+
 EARLIER = 1.0
 """Logits by which a name must beat one that was named later: pronouns mostly mean the latest."""
 
@@ -65,7 +68,15 @@ _IDLE = re.compile(
     r"den(?:y|ies|ied)|conced(?:e|es|ed)|admit(?:s|ted)?|agreed?|"
     r"knows?|knew|shows?|showed|reports?|reported|true|fact|anything|something|"
     r"everything|things?|countries|leaders|people|those|one) that\b|\bthere (?:is|are|was|were)\b|"
-    r"\b(?:is|are|was|were) there\b",
+    r"\b(?:is|are|was|were) there\b|"
+    r"\b(?:does|will|would|is) it (?:cost|take|snow|rain|snowing|raining|matter|safe|best|hard|"
+    r"easy|legal|illegal)\b",
+    re.IGNORECASE,
+)
+# "How did the company raise its prices": whose they are is said before.
+_OWN = re.compile(
+    r"\b(?:the|an?) (?:[a-z-]+ ){0,2}?[a-z-]+(?<!s) [^,;]*?\b(?P<its>its|itself)\b|"
+    r"\b(?:the|many|some|most) (?:[a-z-]+ ){0,2}?[a-z-]+s [^,;]*?\b(?P<their>their|themselves)\b",
     re.IGNORECASE,
 )
 # "the members that left": what stands before it is what it means.
@@ -97,6 +108,11 @@ _LEAD = re.compile(
     r"(?:(?:please |can you |could you )*tell me )?more about\b)\W*",
     re.IGNORECASE,
 )
+_ASKING = re.compile(
+    r"(?:who|whom|whose|what|which|when|where|why|how)\b|(?:is|are|was|were|do|does|did|has|have|had|"
+    r"can|could|will|would|should|may|might|must)\b",
+    re.IGNORECASE,
+)
 _SECOND_CLAUSE = re.compile(r"\w+ \w+,? (?:and|but|or) ")
 _PREPOSITION = re.compile(
     r"^\W*(?:in|on|at|by|with|from|for|to|of|about|under|after|before|since|until)\b", re.I
@@ -115,8 +131,9 @@ def stands_alone(question: str) -> bool:
     phrase, or holds a pronoun whose antecedent is not in the question itself. An "and" or "tell me
     more about" before words that name their subject says nothing of that.
     """
-    if (lead := _LEAD.match(question)) and _names_its_subject(rest := question[lead.end() :]):
-        question = rest
+    lead = _LEAD.match(question)
+    if lead and _names_its_subject(question[lead.end() :], about="about" in lead.group().lower()):
+        question = question[lead.end() :]
     if _OPENER.match(question) or _BARE.match(question):
         return False
     if _PREPOSITION.match(question) and len(words(question)) <= 4:
@@ -126,13 +143,15 @@ def stands_alone(question: str) -> bool:
     return not _dangling(question)
 
 
-def _names_its_subject(rest: str) -> bool:
-    return bool(names(rest)) and len(content(rest)) >= SUBJECT_WORDS
+def _names_its_subject(rest: str, *, about: bool) -> bool:
+    asks = about or _ASKING.match(rest)
+    return bool(asks and names(rest)) and len(content(rest)) >= SUBJECT_WORDS
 
 
 def _dangling(question: str) -> list[re.Match[str]]:
     """Return the words of a question that point to something said before it."""
     idle = [m.span() for pattern in (_IDLE, _RELATIVE) for m in pattern.finditer(question)]
+    idle += [m.span(m.lastgroup or 0) for m in _OWN.finditer(question)]
     found = []
     for pattern in (_PERSON, _THINGS, _POINTING):
         for match in pattern.finditer(question):
@@ -155,9 +174,9 @@ def condense(
     Args:
         turn: the turn.
         texts: the articles searched, by whose words misspellings are set right.
-        rewrite: makes a follow-up stand alone with a chat model; without it, or where it returns
-            nothing, the earlier turns' subject is added by rule and the reranker judges. A
-            question that stands alone is never rewritten, so that it cannot drift.
+        rewrite: makes a follow-up stand alone with a chat model; what it returns, if it does, is
+            preferred to the wordings by rule where the reranker does not judge one of them clearly
+            better. A question that stands alone is never rewritten, so that it cannot drift.
     """
     what = kind(turn.question)
     if what != "lookup":
@@ -167,10 +186,10 @@ def condense(
     forms, joined, leaning = {turn.question: 0.0}, "", False
     if asked and not stands_alone(turn.question):
         leaning = True
-        if rewrite and (rewritten := rewrite(turn)):
-            forms = {rewritten: 0.0}
-        else:
-            forms, joined = _forms(turn, asked)
+        forms, joined = _forms(turn, asked)
+        if rewrite and (rewritten := rewrite(turn)) and stands_alone(rewritten):
+            by_rule = {form: handicap + REWRITTEN for form, handicap in forms.items()}
+            forms = {rewritten: 0.0, **{f: h for f, h in by_rule.items() if f != rewritten}}
     corrected = {correct(form, texts): handicap for form, handicap in forms.items()}
     forms = {**corrected, **forms}
     answers = [unescape(m.content) for m in turn.history if m.role == "assistant"]
@@ -213,6 +232,8 @@ def _forms(turn: Turn, asked: list[str]) -> tuple[dict[str, float], str]:
     forms[joined] = JOINED
     if not _dangling(question) and not _OPENER.match(question) and not _BARE.match(question):
         forms[question] = 0.0  # a bare phrase may be a search of its own
+    elif len(content(question)) >= SUBJECT_WORDS:
+        forms[question] = JOINED  # what seems to lean may not
     return forms, joined
 
 
