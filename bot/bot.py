@@ -216,8 +216,8 @@ class Bot:
     def _write(self, ranking: Ranking, writer: Writer) -> Iterator[Draft]:
         """Write with the chat model; read where it fails, or nothing that it says holds.
 
-        That the article does not say something cannot be cited: where reading finds an answer that
-        can, that is given.
+        That the article does not say something cannot be cited: where reading finds an answer
+        that can, that is given. (A small model mostly refuses what the article does say.)
         """
         draft = Draft(ranking)
         try:

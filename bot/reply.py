@@ -208,6 +208,7 @@ class Reply:
         self.holds = False
         self._resolve = resolve
         self._passages = passages
+        self._closed = False
         self._thinking = True  # until it is known that it is not
         self._repeats = 0
         self._read = 0  # claims were made of the text up to here
@@ -222,9 +223,9 @@ class Reply:
 
     @property
     def refused(self) -> bool:
-        """Whether it says that the article does not say it, and nothing that holds besides."""
+        """Whether it says at once that the article does not say it, or later and nothing holds."""
         said = [declines(claim.text) and not claim.spans for claim in self.claims]
-        return bool(said) and (said[0] or (any(said) and not self.holds))
+        return bool(said) and (said[0] or (self._closed and any(said) and not self.holds))
 
     def add(self, words: str) -> bool:
         """Add the words that came next; return whether there are new claims."""
@@ -242,6 +243,7 @@ class Reply:
 
     def close(self) -> None:
         """Make claims of what is left."""
+        self._closed = True
         if not self._thinking or self._skip_thoughts():
             self._take(self._seen if self.full else len(self.text), final=True)
 

@@ -20,6 +20,7 @@ from markdown_it import MarkdownIt
 
 from bot import REFUSAL, Answer, Bot, Settings
 from bot.cite import MARKER
+from bot.records import Span
 from bot.reply import MOST_CLAIMS, Found, Reply, Resolver
 from bot.verify import support
 from bot.write import Writer, open_writer
@@ -244,6 +245,24 @@ def test_refusal_is_recognised_at_the_start_only_if_something_else_holds() -> No
     assert not read_reply("The article does not mention tanks but planes [1].").refused
 
 
+def test_what_is_doubtful_before_a_refusal_does_not_end_a_reply() -> None:
+    def resolve(claim: str, numbers: Sequence[int]) -> Found:
+        return Found((Span("a", 0, 4, 0.5),), "well" in claim)
+
+    text = "Sales are weak [1]. The article does not say why. This holds well [1]."
+    reply = Reply(resolve, 1)
+    for word in text.split(" "):
+        reply.add(f"{word} ")
+        assert not reply.refused
+    reply.close()
+    assert not reply.refused
+    assert len(reply.claims) == 3
+    reply = Reply(resolve, 1)
+    reply.add("Sales are weak [1]. The article does not say why.")
+    reply.close()
+    assert reply.refused
+
+
 def test_reply_that_never_ends_is_cut() -> None:
     reply = Reply(carry, 1)
     for i in range(10 * MOST_CLAIMS):
@@ -269,7 +288,7 @@ def quotes(resolver: Resolver, claim: str, *numbers: int) -> tuple[list[str], bo
     for p in resolver.evidence:
         for start, end in p.sentences:
             texts[start] = p.text[start - p.start : end - p.start]
-    assert bool(found.missing) != found.holds
+    assert not (found.missing and found.holds)
     return [texts[s.start] for s in found.spans], found.holds
 
 
