@@ -71,7 +71,7 @@ _KINDS = [
             rf"{_YEAR}|\bcentur|\d0s\b|\bdecade",
         ),
         (
-            "length of time or distance",
+            "time, length or distance",
             r"\bhow (?:long|quickly|fast|soon|often|frequently)\b",
             rf"{_SPAN}|\b(?:soon|immediate|once|times|daily|weekly|annual|yearly|long)|"
             r"\b(?:met(?:re|er)|kilomet|centimet|km|cm|mile|feet|foot|inch|yard|page|word)|"
@@ -113,7 +113,7 @@ _MANY = re.compile(
     r"had|will|would|can|could|of|in|from|live|died|on|to|at|per|that|who|there|which|with|by)\b|\W*$)",
     re.IGNORECASE,
 )
-_FIRST = re.compile(r"(?:^|[.!?,;:]\s+)\W*(?P<word>[^\W\d_]+)(?=\W|$)")
+_FIRST = re.compile(r"(?:^|[.!?]\s+)\W*(?P<word>[^\W\d_]+)(?=\W|$)")
 _AUXILIARY = re.compile(r"(?:is|are|was|were|do|does|did|has|have|had|will|would|can|could)\b")
 _VAGUE = frozenset("name names kind kinds type types sort happen happened happens".split())
 _YEARS = re.compile(r"\b(?:1[5-9]\d\d|20\d\d)\b")
@@ -263,7 +263,7 @@ def why(question: str, sentences: Sequence[str], texts: Sequence[str]) -> str:
     named, dated = names(question), dates(question)
     strangers = [n for n in named if n not in first and not mentioned.share(n)]
     known = {d for text in texts for d in dates(text)} if dated else set()
-    asked = {d.capitalize() for d in dated - known}
+    asked = {d.capitalize() for d in dated - known} - first  # "May Ukraine …" asks for no month
     strangers += sorted(d for d in asked if not any(d in name for name in named))
     for year in _YEARS.findall(question):
         if not any(year in text or f"{int(year):,}" in text for text in texts):

@@ -26,12 +26,13 @@ the question set's tuning half.
 """
 
 RISKS: tuple[tuple[float, float], ...] = (
+    (0.0, 0.5),
     (0.15, 0.382), (0.20, 0.353), (0.25, 0.324), (0.30, 0.295), (0.35, 0.268), (0.40, 0.254),
     (0.45, 0.230), (0.50, 0.204), (0.55, 0.176), (0.60, 0.149), (0.65, 0.126), (0.70, 0.111),
     (0.75, 0.091), (0.80, 0.067), (0.85, 0.022), (0.90, 0.008),
 )  # fmt: skip
 """Thresholds, and the share of the questions answered at them that have no answer in what is
-searched, on questions about documents kept out of training, were half of all without
+searched, on questions about documents kept out of training, of which half have none
 (``python -m tests.measure fit --data FOLDER``)."""
 
 

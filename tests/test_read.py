@@ -108,6 +108,8 @@ def test_a_refusal_of_several_articles_says_so() -> None:
         ("How many did he kill?", "gives no number."),
         ("How hot is the Sun?", "mention Sun."),
         ("What did Theresa May say?", "mention Theresa May."),
+        ("May it snow again?", "does not answer this."),
+        ("In Oslo, Biden said what?", "mention Oslo or Biden."),
     ],
 )
 def test_a_reason_takes_no_first_word_for_a_name(question: str, reason: str) -> None:

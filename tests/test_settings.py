@@ -88,6 +88,7 @@ def test_a_tolerated_risk_sets_the_threshold(monkeypatch: pytest.MonkeyPatch) ->
     assert found == sorted(found)
     assert found[0] < found[1] <= found[2] < found[3] == 1.0
     assert [risk for _, risk in RISKS] == sorted((risk for _, risk in RISKS), reverse=True)
+    assert Settings.read(risk=0.5).refuses_below == 0.0  # half of all have no answer
     assert Settings.read().refuses_below == Settings.read().threshold
     assert Settings.read(risk=0.1).changed(risk=None).refuses_below == Settings.read().threshold
     monkeypatch.setenv("ASKARTICLE_RISK", "0.1")
