@@ -56,8 +56,18 @@ _SPACE = re.compile(r"\s")
 _ITEM = re.compile(r"\s*(?P<mark>[-*+•]|\d{1,3}[.)])\s")
 _HEADING = re.compile(r"\s*#{1,6}\s")
 _LINE_START = re.compile(r"\s*(?:(?:[-*+•>]|\d{1,2}[.)])\s*)?[*_\"“(]*")
-# What markers leave behind: "(see )", a leading ":".
-_LITTER = re.compile(r"\s*\((?:\s*(?:see|sources?:?|passages?|cf\.|[,;&]|and))*\s*\)|^[\s:;,–—]+")
+# What markers leave behind: "(see )", a leading ":"; and what means nothing to a reader.
+_LITTER = re.compile(
+    r"\s*\((?:\s*(?:see|sources?:?|passages?|cf\.|[,;&]|and))*\s*\)|^[\s:;,–—]+|"
+    rf",? \bas \w+ in (?:the )?(?:passages?|sources?) {_NUMBERS}\b"
+)
+# "The answer is:", "Here is the passage:" say nothing themselves.
+_LEAD = re.compile(
+    r"(?:here (?:is|are) )?(?:the |my )?(?:final |short |relevant )?"
+    r"(?:answer|passage|sentence|text|quote|response|reply)s?(?: (?:that|which) \w+ \w+)?"
+    r"(?: (?:is|are|says|reads))?:",
+    re.IGNORECASE,
+)
 _SOURCES = re.compile(
     r"\W*(?:(?:sources?|references?|citations?|passages?|and)\W*)+", re.IGNORECASE
 )
@@ -288,11 +298,11 @@ class Reply:
         self._read += read
 
     def _claim(self, gap: str, sentence: str, numbers: Iterable[int]) -> None:
-        """Make a claim of a sentence, unless it is a heading, a list of sources or a repetition."""
+        """Make a claim of a sentence that is no heading, lead-in, list of sources or repetition."""
         plain = normalise(" ".join(_LITTER.sub("", strip_markdown(sentence)).split()))
         if not any(ch.isalnum() for ch in plain):
             return
-        if _HEADING.match(sentence) or _SOURCES.fullmatch(plain):
+        if _HEADING.match(sentence) or _SOURCES.fullmatch(plain) or _LEAD.fullmatch(plain):
             return
         if any(plain == claim.text for claim in self.claims):
             self._repeats += 1

@@ -245,6 +245,14 @@ def test_refusal_is_recognised_at_the_start_only_if_something_else_holds() -> No
     assert not read_reply("The article does not mention tanks but planes [1].").refused
 
 
+@pytest.mark.parametrize(
+    "lead", ["The answer is:", "The passage that is missing is:", "Here is the passage:", "Answer:"]
+)
+def test_what_leads_in_is_no_claim(lead: str) -> None:
+    reply = read_reply(f"{lead}\n\nIt is on Friday, as mentioned in passage 1 [1].")
+    assert [claim.text for claim in reply.claims] == ["It is on Friday."]
+
+
 def test_what_is_doubtful_before_a_refusal_does_not_end_a_reply() -> None:
     def resolve(claim: str, numbers: Sequence[int]) -> Found:
         return Found((Span("a", 0, 4, 0.5),), "well" in claim)
