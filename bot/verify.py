@@ -22,9 +22,8 @@ from bot.words import IRREGULAR, content, fold, in_terms_of, numbers
 from index.sentences import sentence_spans
 
 WEAK = 0.25
-"""Support below this is weak. The highest, in steps of 0.05, that marks one in twenty of the
-supported claims that were made of articles kept out of training; of the others 84 in 100 are below
-it."""
+"""Support below this is weak. Chosen on claims kept out of training: of those made of articles it
+marks one supported claim in twenty, and 84 in 100 of the others."""
 
 UNSUPPORTED = 0.15
 """Support below this is none: 73 in 100 of those that are not supported, 3 of those that are."""
