@@ -62,12 +62,15 @@ _SUBJECT = re.compile(
     rf"(?:\s{_CAPITAL}[\w.’'-]*)*)\s+\w",
 )
 
-_UNITS = {
+UNITS = {
     "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7,
     "eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14,
     "fifteen": 15, "sixteen": 16, "seventeen": 17, "eighteen": 18, "nineteen": 19, "twenty": 20,
     "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
 }  # fmt: skip
+"""Number words up to "ninety" with their values."""
+TO_TWELVE = {word: value for word, value in UNITS.items() if 2 <= value <= 12}
+"""Those from two to twelve."""
 _SCALES = {
     "dozen": 12, "hundred": 1e2, "thousand": 1e3, "k": 1e3, "million": 1e6, "m": 1e6, "mn": 1e6,
     "billion": 1e9, "bn": 1e9, "b": 1e9, "trillion": 1e12, "tn": 1e12, "decade": 10, "decades": 10,
@@ -99,7 +102,7 @@ _MANY = re.compile(
     r"\s(?!hurdles|sprints|races|dives|runs)(?:people|men|women|children|\w{3,}s\b)", re.I
 )
 """After the "m" or "k" of a number that is no sum: "10m people", but "the 400m race"."""
-SPELLED = "|".join(_UNITS)
+SPELLED = "|".join(UNITS)
 """Pattern of a number word up to "ninety", but for the hyphened ones, which it begins."""
 _GREAT = "dozen|hundred|thousand|million|billion|trillion|decades?|century|centuries"
 _WORDED = re.compile(
@@ -136,18 +139,20 @@ _ORDINAL = re.compile(
 _NO_RANK = re.compile(r"\b(?:an?|one|two|three|per|each|split)[ -]$", re.IGNORECASE)
 """Before "second" and fractions."""
 _ISO_DATE = re.compile(r"\b\d{4}-(0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])\b")
-_DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
-_MONTHS = (
+DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
+"""The weekdays, in lower case."""
+MONTHS = (
     "january february march april may june july august september october november december".split()
 )
+"""The months, in lower case."""
 _SHORT = (
-    {m[:3]: m for m in _MONTHS if m != "may"}
-    | {d[:3]: d for d in _DAYS}
+    {m[:3]: m for m in MONTHS if m != "may"}
+    | {d[:3]: d for d in DAYS}
     | {"sept": "september", "tues": "tuesday", "thur": "thursday", "thurs": "thursday"}
 )
-_ABBREVIATED = rf"(?:{'|'.join(s.title() for s, word in _SHORT.items() if word in _MONTHS)})\.?"
+_ABBREVIATED = rf"(?:{'|'.join(s.title() for s, word in _SHORT.items() if word in MONTHS)})\.?"
 MONTH = (
-    rf"\b(?:{'|'.join(m.title() for m in _MONTHS if m != 'may')}|"
+    rf"\b(?:{'|'.join(m.title() for m in MONTHS if m != 'may')}|"
     rf"(?-i:May|{_ABBREVIATED}(?=\s\d)|(?<=\d\s){_ABBREVIATED}))(?!\w)"
 )
 """Pattern of the name of a month, abbreviated too beside a number ("Aug. 15"); "May" and what is
@@ -158,7 +163,7 @@ _SHORT_DATE = re.compile(
     rf"(?:(?<=\d )|(?<=\b[Oo]n )|(?<=\b[Ii]n ))(?:{_ABBREVIATION})\b(?!-)|"
     rf"\b(?:{_ABBREVIATION})\b(?=\.?,? \d)"
 )
-WEEKDAY = rf"\b(?:{'|'.join(d.title() for d in _DAYS)})"
+WEEKDAY = rf"\b(?:{'|'.join(d.title() for d in DAYS)})"
 """Pattern of the name of a weekday, after which more may follow ("Fridays")."""
 
 _ALIASES = {
@@ -298,7 +303,7 @@ def _fractions(text: str) -> Iterator[tuple[int, int, float, str]]:
         single = whole in ("a", "an")
         if single and not match["time"]:
             continue  # "a friend and a half"
-        value = 1.0 if single else float(_UNITS.get(whole, whole))
+        value = 1.0 if single else float(UNITS.get(whole, whole))
         scale = _SCALES[match["great"].lower()] if match["great"] else 1.0
         yield *match.span(), (value + 0.5) * scale, _unit(match["time"] or match["unit"] or "")
 
@@ -334,7 +339,7 @@ def _valued(text: str) -> list[tuple[int, int, object]]:
             text[max(0, match.start() - 12) : match.end() + 12]
         )
         found.append((*match.span(), (rank, "") if day else ("rank", rank)))
-    full = (m for m in re.finditer(r"[^\W\d_]+", text) if m.group().lower() in (*_DAYS, *_MONTHS))
+    full = (m for m in re.finditer(r"[^\W\d_]+", text) if m.group().lower() in (*DAYS, *MONTHS))
     found += [(*m.span(), m.group().lower()) for m in full if dates(m.group())]
     found += [(*m.span(), _SHORT[m.group().lower()]) for m in _SHORT_DATE.finditer(text)]
     kept: list[tuple[int, int, object]] = []
@@ -358,8 +363,8 @@ def _spelled(phrase: str) -> list[float]:
     values: list[float] = []
     total, group, last = 0.0, 0.0, math.inf
     for part in re.split(r"[\s-]+", phrase.lower()):
-        if part in _UNITS:
-            value = _UNITS[part]
+        if part in UNITS:
+            value = UNITS[part]
             if last < 100 and not (last >= 20 and value < 10):  # "two four": another number
                 values.append(total + group)
                 total = group = 0.0
@@ -380,7 +385,7 @@ def ordinals(text: str) -> set[int]:
     return {
         int(m["digits"][:MOST_DIGITS])
         if m["digits"]
-        else _UNITS.get((m["tens"] or "").lower(), 0) + _ORDINALS[m["word"].lower()]
+        else UNITS.get((m["tens"] or "").lower(), 0) + _ORDINALS[m["word"].lower()]
         for m in _ORDINAL.finditer(text)
     }
 
@@ -391,12 +396,12 @@ def dates(text: str) -> set[str]:
     "May" and "March" count only where they are capitalised; abbreviations only so and beside a
     number or after "on" or "in": the Sun is no Sunday.
     """
-    found = {_MONTHS[int(m[1]) - 1] for m in _ISO_DATE.finditer(text)}
+    found = {MONTHS[int(m[1]) - 1] for m in _ISO_DATE.finditer(text)}
     for word in re.findall(r"[^\W\d_]+", text):
         lower = word.lower()
         if lower in ("may", "march") and not word[0].isupper():
             continue
-        if lower in _DAYS or lower in _MONTHS:
+        if lower in DAYS or lower in MONTHS:
             found.add(lower)
     found |= {_SHORT[m.group().lower()] for m in _SHORT_DATE.finditer(text)}
     return found
@@ -413,7 +418,7 @@ def fold(text: str) -> str:
 
 def _in_words(date: re.Match[str]) -> str:
     year, month, day = date.group().split("-")
-    return f"{_MONTHS[int(month) - 1].title()} {int(day)}, {year}"
+    return f"{MONTHS[int(month) - 1].title()} {int(day)}, {year}"
 
 
 def canonical(text: str) -> set[str]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from bot.metrics import contains_answer
 from bot.reader.corrupt import WAYS, Pool, corrupt
 from bot.reader.examples import Asked, Example, is_watched, questions, rows_of
-from bot.words import numbers
+from bot.words import TO_TWELVE, numbers
 from index.sentences import sentence_spans
 
 CAPS = {"conjnli": 4_000, "begin": 2_000, "snli_dev_test": 8_000, "breaking_nli": 3_000,
@@ -179,8 +179,6 @@ def _other_answer(row: Asked, near: Sequence[Asked], rng: random.Random) -> str 
 # -- sentences of passages as claims --
 
 _CLAUSE = re.compile(r"(?:, (?:and|but|which|while|who|where|after|with)|;| – | after | because )")
-_FIGURES = {"two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7",
-            "eight": "8", "nine": "9", "ten": "10", "eleven": "11", "twelve": "12"}  # fmt: skip
 
 
 def shortened(sentence: str) -> str | None:
@@ -192,7 +190,7 @@ def shortened(sentence: str) -> str | None:
 
 def in_figures(sentence: str) -> str:
     """Return a sentence with its number words in figures."""
-    return re.sub(rf"\b(?:{'|'.join(_FIGURES)})\b", lambda m: _FIGURES[m.group()], sentence)
+    return re.sub(rf"\b(?:{'|'.join(TO_TWELVE)})\b", lambda m: str(TO_TWELVE[m.group()]), sentence)
 
 
 def _from_sentences(asked: Sequence[Asked], rng: random.Random) -> Iterator[tuple[str, Example]]:

@@ -11,16 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from bot.words import MONTH, names, same_name
+from bot.words import DAYS, MONTH, MONTHS, TO_TWELVE, names, same_name
 
-_WORDED = "two three four five six seven eight nine ten eleven twelve".split()
 _NUMBER = re.compile(
-    rf"(?<![\w.,:-])(?:\d{{1,3}}(?:,\d{{3}})+|\d+(?:\.\d+)?)(?![\w:-]|[.,]\d)|(?<!-)\b(?:{'|'.join(_WORDED)})\b(?!-)"
+    rf"(?<![\w.,:-])(?:\d{{1,3}}(?:,\d{{3}})+|\d+(?:\.\d+)?)(?![\w:-]|[.,]\d)|(?<!-)\b(?:{'|'.join(TO_TWELVE)})\b(?!-)"
 )
-_DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-_MONTHS = (
-    "January February March April May June July August September October November December".split()
-)
+_DAYS = [day.title() for day in DAYS]
+_MONTHS = [month.title() for month in MONTHS]
 _DAY = re.compile(rf"\b(?:{'|'.join(_DAYS)})\b")
 _MONTH = re.compile(MONTH)
 _YEAR = re.compile(r"\b(?:1[5-9]\d\d|20\d\d)\b")
@@ -94,7 +91,7 @@ def number(sentence: str, rng: random.Random) -> str | None:
     match = rng.choice(found)
     said = match.group()
     if said.isalpha():
-        return _put(sentence, match, rng.choice([w for w in _WORDED if w != said]))
+        return _put(sentence, match, rng.choice([w for w in TO_TWELVE if w != said]))
     value = float(said.replace(",", ""))
     factor = rng.choice([0.25, 0.5, 1.5, 2, 3, 10])
     other = max(1.0, round(value * factor, 1)) + rng.choice([0, 1, 2])
