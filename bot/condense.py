@@ -103,15 +103,11 @@ _AUXILIARY = re.compile(
 )
 _NAMEABLE = re.compile(r"he|she|him|her|his|hers|himself|herself|they|them|their|theirs", re.I)
 _CONJUNCTION = re.compile(r"\W*(?:and|but|so|or|then|also)\b\W*", re.IGNORECASE)
-_LEAD = re.compile(
-    r"\W*(?:(?:and|but|so|or|then|also)\b|"
-    r"(?:(?:please |can you |could you )*tell me )?more about\b)\W*",
-    re.IGNORECASE,
+_MORE_ABOUT = re.compile(
+    r"\W*(?:(?:please |can you |could you )*tell me )?more about\b\W*", re.IGNORECASE
 )
 _ASKING = re.compile(
-    r"(?:who|whom|whose|what|which|when|where|why|how)\b|(?:is|are|was|were|do|does|did|has|have|had|"
-    r"can|could|will|would|should|may|might|must)\b",
-    re.IGNORECASE,
+    rf"(?:who|whom|whose|what|which|when|where|why|how)\b|{_AUXILIARY.pattern}", re.IGNORECASE
 )
 _SECOND_CLAUSE = re.compile(r"\w+ \w+,? (?:and|but|or) ")
 _PREPOSITION = re.compile(
@@ -131,9 +127,11 @@ def stands_alone(question: str) -> bool:
     phrase, or holds a pronoun whose antecedent is not in the question itself. An "and" or "tell me
     more about" before words that name their subject says nothing of that.
     """
-    lead = _LEAD.match(question)
-    if lead and _names_its_subject(question[lead.end() :], about="about" in lead.group().lower()):
-        question = question[lead.end() :]
+    more = _MORE_ABOUT.match(question)
+    lead = more or _CONJUNCTION.match(question)
+    rest = question[lead.end() :] if lead else ""
+    if (more or _ASKING.match(rest)) and names(rest) and len(content(rest)) >= SUBJECT_WORDS:
+        question = rest
     if _OPENER.match(question) or _BARE.match(question):
         return False
     if _PREPOSITION.match(question) and len(words(question)) <= 4:
@@ -141,11 +139,6 @@ def stands_alone(question: str) -> bool:
     if len(words(question)) <= 3 and not _VERB.search(question) and not question.istitle():
         return False
     return not _dangling(question)
-
-
-def _names_its_subject(rest: str, *, about: bool) -> bool:
-    asks = about or _ASKING.match(rest)
-    return bool(asks and names(rest)) and len(content(rest)) >= SUBJECT_WORDS
 
 
 def _dangling(question: str) -> list[re.Match[str]]:
