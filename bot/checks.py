@@ -9,17 +9,17 @@ from __future__ import annotations
 import re
 from bisect import bisect, bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import lru_cache
 from itertools import combinations
 
-from bot.mentions import Mentions, plain
+from bot.mentions import Mentions, name_parts, plain
 from bot.words import (
     IRREGULAR,
     SPELLED,
     STOPWORDS,
-    TITLES,
     alias,
     bare,
     canonical,
@@ -48,6 +48,9 @@ ANCHOR = 2
 ALIGNED = 20_000
 """Pairs of equal words up to which two texts are laid side by side; it takes a second."""
 
+REMEMBERED = 512
+"""Texts whose words are remembered."""
+
 YEARS = (1_200, 2_100)
 """Numbers that are shown as years are, but for the round ones."""
 
@@ -67,7 +70,6 @@ COUNTED = 12
 """Highest number that the items of a list may stand for ("four regions")."""
 
 _HYPHENS = str.maketrans("\u2010\u2011\u2212", "---")
-_NO_TITLE = frozenset(title.lower() for title in TITLES)
 _NOT = re.compile(
     r"\b(?:not(?! only| just)|never|no(?! to\b)|nor|neither|none|nobody|hardly|barely|scarcely|"
     r"cannot|without|unable|fail(?:s|ed|ing)?|"
@@ -131,10 +133,10 @@ _SEASON = re.compile(
     r"(?<=\bnext )spring)\b",
     re.IGNORECASE,
 )
+_OVER = r"more than|over|above|at least|no (?:less|fewer) than|exceed(?:s|ed|ing)?|upwards of"
+_UNDER = "less than|fewer than|under|below|at most|up to|no more than|within|nearly|almost"
 _ROUGHLY = re.compile(
-    r"\b(?:(?P<over>more than|over|above|at least|no (?:less|fewer) than|upwards of|"
-    r"exceed(?:s|ed|ing)?)|"
-    r"(?P<under>less than|fewer than|under|below|at most|up to|no more than|within|nearly|almost)|"
+    rf"\b(?:(?P<over>{_OVER})|(?P<under>{_UNDER})|"
     r"about|around|roughly|approximately|some|close to|an estimated)\W*$",
     re.IGNORECASE,
 )
@@ -161,9 +163,8 @@ _PARTIAL = re.compile(
     re.IGNORECASE,
 )
 _BOUNDS = re.compile(
-    r"\b(?:(?P<over>more than|over|above|at least|no (?:less|fewer) than|exceed(?:s|ed|ing)?|"
-    r"upwards of|beyond)|(?P<under>less than|fewer than|under|below|at most|up to|"
-    r"no more than|within|nearly|almost))\s(?:\w+\s){0,2}?(?=[\d$€£¥]|[a-z]+)",
+    rf"\b(?:(?P<over>{_OVER}|beyond)|(?P<under>{_UNDER}))"
+    r"\s(?:\w+\s){0,2}?(?=[\d$€£¥]|[a-z]+)",
     re.IGNORECASE,
 )
 _PAIRS = (
@@ -258,24 +259,32 @@ class _Token:
 
 
 class _Aligned:
-    """The words of a claim laid along those of its evidence."""
+    """The words of a claim laid along those of its evidence.
+
+    Attributes:
+        claim: the words of the claim.
+        evidence: the words of the evidence.
+        slots: what differs between words that both share: the claim's and the evidence's.
+    """
 
     def __init__(self, claim: str, evidence: str) -> None:
         self._texts = claim, evidence
         self.claim, self.evidence = _tokens(claim), _tokens(evidence)
         ours, theirs = [t.key for t in self.claim], [t.key for t in self.evidence]
         often = Counter(theirs)
-        self.steps = []
-        if sum(often[key] for key in ours) <= ALIGNED:
-            self.steps = SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes()
+        alike = sum(often[key] for key in ours) <= ALIGNED
+        matcher = SequenceMatcher(None, ours, theirs, autojunk=False) if alike else None
+        self.slots = list(self._slots(matcher.get_opcodes() if matcher else []))
 
-    def slots(self) -> Iterator[tuple[list[_Token], list[_Token]]]:
+    def _slots(
+        self, steps: Sequence[tuple[str, int, int, int, int]]
+    ) -> Iterator[tuple[list[_Token], list[_Token]]]:
         """Yield what differs between words that both share: the claim's and the evidence's."""
-        for i, (kind, a, b, c, d) in enumerate(self.steps):
+        for i, (kind, a, b, c, d) in enumerate(steps):
             if kind == "equal" or b - a > SLOT or d - c > SLOT:
                 continue
-            before = self.steps[i - 1] if i else None
-            after = self.steps[i + 1] if i + 1 < len(self.steps) else None
+            before = steps[i - 1] if i else None
+            after = steps[i + 1] if i + 1 < len(steps) else None
             # A text's own beginning or end is as good as shared words.
             held = all(
                 one is None or one[2] - one[1] >= ANCHOR or one[1] == 0 or one[2] == len(self.claim)
@@ -378,7 +387,7 @@ def _missing(claim: str, evidence: str, context: str, aligned: _Aligned) -> Iter
 
 def _single(aligned: _Aligned) -> Iterator[str]:
     """Yield a line where the claim says one and the evidence several, or another unit of time."""
-    for ours, theirs in aligned.slots():
+    for ours, theirs in aligned.slots:
         one, other = ([t.text.lower() for t in side] for side in (ours, theirs))
         said = sorted(value for value, _ in numbers(_said(theirs)) if value > 1)
         if one in (["a"], ["an"], ["one"], ["single"], ["a", "single"]) and len(said) == 1:
@@ -405,7 +414,7 @@ def _days(text: str) -> set[float]:
 
 def _other_value(value: float, unit: str, held: set[tuple[float, str]], aligned: _Aligned) -> str:
     """Return the number that stands in the evidence where this one stands in the claim."""
-    for ours, theirs in aligned.slots():
+    for ours, theirs in aligned.slots:
         if value in _values(ours):
             there = _values(theirs)
             like = [one for one in held if one[0] in there and one[1] == unit]
@@ -420,11 +429,11 @@ def _values(tokens: Sequence[_Token]) -> set[float]:
     return {value for value, _ in numbers(said) | numbers(f"${said}")}
 
 
-def _instead(words: Sequence[str], aligned: _Aligned) -> str:
+def _instead(missing: Sequence[str], aligned: _Aligned) -> str:
     """Return the name that stands in the evidence where these words stand in the claim."""
-    for ours, theirs in aligned.slots():
+    for ours, theirs in aligned.slots:
         found = names(_said(theirs))
-        if any(w in t.text.lower() for w in words for t in ours) and found:
+        if any(w in t.text.lower() for w in missing for t in ours) and found:
             return found[0]
     return ""
 
@@ -481,10 +490,7 @@ def _initials(name: str) -> str:
 def _parts(name: str) -> list[str]:
     """Return the words of a name that must be found: no titles, numbers, dates or small words."""
     return [
-        p
-        for p in canonical(name)
-        if "-" not in p and p not in _NO_TITLE and not is_value(p) and len(p) > 1
-        if not (_DOTTED.match(p) and " " in name)
+        p for p in name_parts(name) if not is_value(p) and not (_DOTTED.match(p) and " " in name)
     ]
 
 
@@ -541,7 +547,7 @@ def _show(value: float, unit: str) -> str:
 
 def _renamed(aligned: _Aligned, roles: _Roles) -> Iterator[str]:
     """Yield a line for each name in the place of another one, between words that both share."""
-    for ours, theirs in aligned.slots():
+    for ours, theirs in aligned.slots:
         pair = aligned.two_names(ours, theirs)
         if pair and not (_same(*pair) or roles.agree(*pair)):
             yield f"the article says {pair[1]}, not {pair[0]}"
@@ -551,7 +557,7 @@ def _exchanged(aligned: _Aligned) -> Iterator[str]:
     """Yield a line for each word in the place of another, between words that both share."""
     held = {t.key for t in aligned.evidence}
     said = {t.key for t in aligned.claim}
-    for ours, theirs in aligned.slots():
+    for ours, theirs in aligned.slots:
         new = [t for t in ours if _matters(t) and t.key not in held]
         lost = [t for t in theirs if _matters(t) and t.key not in said]
         if not (new and lost) or abs(len(new) - len(lost)) > 1 or len(new) > 2:
@@ -664,7 +670,7 @@ def _routes(claim: str, evidence: str) -> Iterator[str]:
 
 def _denied(claim: str, evidence: str, aligned: _Aligned) -> Iterator[str]:
     """Yield a line where one of two texts denies what the other affirms."""
-    for ours, theirs in aligned.slots():
+    for ours, theirs in aligned.slots:
         added = [t.key for t in ours if t.key in _DENIALS]
         lost = [t.key for t in theirs if t.key in _DENIALS]
         if bool(added) != bool(lost) and len(ours) + len(theirs) <= SLOT:
@@ -698,7 +704,7 @@ def _stretched(claim: str, evidence: str, aligned: _Aligned) -> Iterator[str]:
     """Yield a line where the claim has the opposite of a word of the evidence, or says "all"."""
     held = {t.key: t.text for t in reversed(aligned.evidence)}  # of several the first
     ours, theirs = _beside(aligned.claim), _beside(aligned.evidence)
-    slots = [({t.key for t in a}, {t.key for t in b}) for a, b in aligned.slots()]
+    slots = [({t.key for t in a}, {t.key for t in b}) for a, b in aligned.slots]
     for token in aligned.claim:
         if token.key in held:
             continue
@@ -752,12 +758,17 @@ def share_of(claim: str, evidence: str, context: str = "") -> float:
     Numbers and dates count as found: they are compared by value.
     """
     wanted = content(fold(claim))
-    held = set(content(fold(evidence))) | {stem(w) for w in canonical(evidence)}
-    held |= {stem(w) for name in names(context) for w in canonical(name)}
+    held = _vocabulary(evidence) | {stem(w) for name in names(context) for w in canonical(name)}
     found = sum(w in held or alias(w) in held or is_value(w) or _in_parts(w, held) for w in wanted)
     return found / len(wanted) if wanted else 0.5  # "Yes." cannot be checked
 
 
-def _in_parts(word: str, held: set[str]) -> bool:
+@lru_cache(REMEMBERED)
+def _vocabulary(text: str) -> frozenset[str]:
+    """Return the stems of a text's words; the same evidence is asked about each clause anew."""
+    return frozenset(content(fold(text))) | {stem(w) for w in canonical(text)}
+
+
+def _in_parts(word: str, held: Set[str]) -> bool:
     parts = word.split("-")
     return len(parts) > 1 and all(stem(p) in held or p in STOPWORDS for p in parts)

@@ -33,7 +33,7 @@ class Mentions:
 
         Titles and initials are none.
         """
-        parts = _parts(name)
+        parts = name_parts(name)
         known = sum(map(self._knows, parts))
         if known == len(parts) or self._spelt_out(_bare(name)):
             return 1.0
@@ -72,7 +72,8 @@ def _bare(name: str) -> str:
     return re.sub(r"^[Tt]he\s+|[’']s?$|\.", "", name)
 
 
-def _parts(name: str) -> list[str]:
+def name_parts(name: str) -> list[str]:
+    """Return the words of a name that are looked for: no titles, initials or compounds."""
     return [w for w in canonical(name) if "-" not in w and w not in _NO_PART and len(w) > 1]
 
 
